@@ -1,0 +1,22 @@
+# One image for the service and its worker. Build: docker build -t hefesto-api .
+# Run:   docker run -p 8080:8080 -e HEFESTO_AUTH=open -v hefesto:/data -v /srv/code:/code:ro hefesto-api
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY requirements/runtime.txt requirements/runtime.txt
+RUN python -m venv /opt/hefesto \
+ && /opt/hefesto/bin/pip install --no-cache-dir --require-hashes -r requirements/runtime.txt
+COPY . .
+RUN /opt/hefesto/bin/pip install --no-cache-dir --no-deps .
+
+FROM python:3.13-slim
+RUN useradd --system --uid 10001 --create-home hefesto \
+ && install -d -o hefesto /data /code
+COPY --from=build /opt/hefesto /opt/hefesto
+ENV PATH=/opt/hefesto/bin:$PATH \
+    HEFESTO_DATABASE_URL=sqlite:////data/hefesto.db \
+    HEFESTO_ROOTS=/code
+USER hefesto
+WORKDIR /data
+EXPOSE 8080
+HEALTHCHECK --interval=30s --timeout=5s CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/livez', timeout=4)"]
+CMD ["hefesto", "serve", "--host", "0.0.0.0"]

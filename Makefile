@@ -1,0 +1,67 @@
+# The two commands of the README, and all that CI does.
+# Everything installs into .venv from the lock files; the only needs are Python >= 3.11 and git.
+
+# The first interpreter that starts and is new enough (a pyenv shim may exist and still not start).
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check format lock docs hostile fuzz load bench kill clean
+
+help: ## Show the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.stamps/runtime: requirements/runtime.txt setup.cfg
+	@test -n "$(PYTHON)" || { echo "Hefesto needs Python 3.11 or newer: install it, or run make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/runtime.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@mkdir -p .stamps && touch $@
+
+.stamps/dev: .stamps/runtime requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@mkdir -p .stamps && touch $@
+
+run: .stamps/runtime ## Set up and serve on http://127.0.0.1:8080, on SQLite
+	$(BIN)/hefesto serve
+
+test: .stamps/dev ## Set up and run the tests
+	$(BIN)/python -m pytest -n auto
+
+format: .stamps/dev ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix-only --quiet .
+
+check: .stamps/dev ## All of CI, in order of speed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -n auto --cov --cov-report= --cov-fail-under=0
+	$(BIN)/coverage report --fail-under=90
+
+docs: .stamps/dev ## Write the generated pages of the documentation anew
+	$(BIN)/python docs/generate.py
+
+hostile: .stamps/dev ## The hostile trees at full size (100,000 files, longer races)
+	HEFESTO_TEST_BIG=1 $(BIN)/python -m pytest tests/hostile -p no:randomly --timeout=900
+
+kill: .stamps/dev ## Kill the service 30 times while it analyses; nothing may be lost, doubled or stuck
+	$(BIN)/python -m benchmarks.kill
+
+fuzz: .stamps/dev ## Fuzz every operation of the running service: 10,000 cases, every check, hostile bytes
+	$(BIN)/python -m benchmarks.fuzz --cases 10000
+
+load: .stamps/dev ## Ask for ten analyses of Django at once; /health must stay under 50 ms
+	$(BIN)/python -m benchmarks.serving_load
+
+bench: .stamps/dev ## Compare the analysis with other tools, whole processes (minutes)
+	$(BIN)/python -m benchmarks.analysis
+
+lock: ## Renew the lock files (needs uv)
+	uv pip compile setup.cfg --universal --python-version 3.11 --extra postgres --extra redis --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements/runtime.txt
+	uv pip compile setup.cfg --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -c requirements/runtime.txt -o requirements/dev.txt
+
+clean: ## Remove what was built (never instance/)
+	rm -rf $(VENV) .stamps build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -1,0 +1,1 @@
+"""Hefesto API: knows where code is weak, and which line it was when production breaks."""

@@ -1,0 +1,84 @@
+"""A parser child: reads examinations from standard input, answers reports on standard output.
+
+It parses text written by strangers with parsers written in C, so it gives up what it does not need before
+the first byte arrives: no environment, a working directory outside every tree, no writing of files, bounded
+memory, no core dumps. A child that dies takes one file with it; the parent goes on (see `pool`).
+
+Frames are a 4-byte big-endian length and msgpack: first the `Thresholds`, then lists of `Examination`; each
+examination is answered by one frame, a zlib-compressed `FileReport` preceded by its plain summary.
+"""
+
+import os
+import resource
+import struct
+import sys
+import zlib
+from typing import BinaryIO
+
+import msgspec
+
+from hefesto_api.analyzers.base import FileReport
+from hefesto_api.analyzers.examination import Examination, examine
+from hefesto_api.analyzers.registry import Thresholds
+
+MEMORY_LIMIT = 3 << 30
+LENGTH = struct.Struct(">I")
+READY = b"ready"  # the first answer: what comes to grief later came to grief over a file
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    _give_up_what_is_not_needed()
+    requests, answers = sys.stdin.buffer, sys.stdout.buffer
+    thresholds = msgspec.msgpack.decode(_frame(requests), type=Thresholds)
+    decoder = msgspec.msgpack.Decoder(list[Examination])
+    answers.write(READY)
+    answers.flush()
+    while batch := _frame(requests):
+        for task in decoder.decode(batch):
+            report = pack(_examined(task, thresholds))
+            answers.write(LENGTH.pack(len(report)) + report)
+            answers.flush()
+
+
+def pack(report: FileReport) -> bytes:
+    """Encode a report as it is sent and kept."""
+    return zlib.compress(msgspec.msgpack.encode(report), 1)
+
+
+def unpack(packed: bytes) -> FileReport:
+    """Decode a report that `pack` made."""
+    return _REPORT.decode(zlib.decompress(packed))
+
+
+_REPORT = msgspec.msgpack.Decoder(FileReport)
+
+
+def _examined(task: Examination, thresholds: Thresholds) -> FileReport:
+    try:
+        return examine(task, thresholds)
+    except MemoryError:
+        return FileReport(language=task.source.language, skipped="too much memory needed")
+    except RecursionError:
+        return FileReport(language=task.source.language, skipped="nested too deeply")
+
+
+def _frame(stream: BinaryIO) -> bytes:
+    header = stream.read(LENGTH.size)
+    return stream.read(LENGTH.unpack(header)[0]) if len(header) == LENGTH.size else b""
+
+
+def _give_up_what_is_not_needed() -> None:
+    os.environ.clear()
+    for what, limit in (
+        (resource.RLIMIT_AS, MEMORY_LIMIT),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
+        _, hard = resource.getrlimit(what)
+        resource.setrlimit(what, (limit if hard == resource.RLIM_INFINITY else min(limit, hard), hard))
+
+
+if __name__ == "__main__":
+    main()

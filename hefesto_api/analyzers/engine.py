@@ -1,0 +1,308 @@
+"""The engine: source files in, packed reports out, on every core, with nothing from the tree executed.
+
+Three stages run side by side. The *tool* stage writes each chunk of files under neutral names into a private
+folder and runs the batch tools there: no tool ever works inside the tree it looks at, meets its links or
+reads its configuration. The *parse* stage hands the files, with what the tools said, to parser children.
+The caller takes the reports as they come, in no order. Queues are short, so memory is bounded by chunks.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import shutil
+import tempfile
+import threading
+import time
+from hashlib import sha256
+from importlib import metadata, resources
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import msgspec
+
+from hefesto_api.analyzers.base import SourceFile, ToolFailure
+from hefesto_api.analyzers.catalogue import is_test_path
+from hefesto_api.analyzers.examination import Examination
+from hefesto_api.analyzers.pool import ParserChild
+from hefesto_api.analyzers.registry import BATCH_TOOLS, Thresholds
+from hefesto_api.domain.errors import AnalysisFailed, HefestoError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from importlib.resources.abc import Traversable
+
+    from hefesto_api.analyzers.base import BatchTool
+    from hefesto_api.domain.finding import Detection
+
+FIRST_CHUNK = 96  # small, so that the children have work while the tools take the next, larger chunk
+CHUNK_FILES = 384
+CHUNK_BYTES = 16 << 20
+SPLIT_SECONDS = 60.0  # for finding the files that a tool dies of among the others of their chunk
+BATCH_FILES = 24
+BATCH_BYTES = 1 << 20
+GRAMMARS = ("python", "javascript", "typescript", "java", "go")
+
+
+_T = TypeVar("_T")
+
+
+# Thousands of files live there for a moment each: memory, where there is some, saves the disk the work.
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108 - mkdtemp within
+
+
+class ContentKey(NamedTuple):
+    """Under what a report is kept: the content, and what else of a file decides what is said of it."""
+
+    sha256: str
+    variant: str
+
+
+class Engine:
+    """Runs the whole examination; keeps its parser children between runs.
+
+    `version` names the rules, the code, the tools and the thresholds: a report made by another version is
+    not ours. `processes` is the number of parser children; `examined` counts the files of all runs.
+    """
+
+    def __init__(self, thresholds: Thresholds | None = None, processes: int = 2) -> None:
+        self.thresholds = thresholds or Thresholds()
+        self.version = _version(self.thresholds)
+        self.examined = 0
+        self._children = [ParserChild(self.thresholds) for _ in range(max(processes, 1))]
+
+    def run(self, files: Iterable[SourceFile]) -> Generator[tuple[SourceFile, bytes], None, None]:
+        """Yield (file, packed report) for every file, as they are done; see `child.unpack`.
+
+        `files` is consumed in another thread, a chunk ahead. Closing the iterator ends everything.
+        """
+        yield from self._run(map(_tooled, _chunks(files)))
+
+    def describe(
+        self, found: Iterable[tuple[SourceFile, Sequence[Detection]]]
+    ) -> Generator[tuple[SourceFile, bytes], None, None]:
+        """Yield reports that hold the given detections alone, with their place, fingerprints, suppressions.
+
+        For what takes more than one file to see, and so is found outside the children.
+        """
+        tasks = (Examination(file, tuple(detections), only_given=True) for file, detections in found)
+        yield from self._run([task] for task in tasks)
+
+    def _run(self, tasks: Iterable[Iterable[Examination]]) -> Generator[tuple[SourceFile, bytes], None, None]:
+        run = _Run(self._children, tasks)
+        try:
+            for result in run.results():
+                self.examined += 1
+                yield result
+        finally:
+            if run.stop():
+                self._children = [ParserChild(self.thresholds) for _ in self._children]
+
+    def close(self) -> None:
+        """End the parser children."""
+        for child in self._children:
+            child.close()
+
+
+def content_key(file: SourceFile) -> ContentKey:
+    """Return the key of a file's report: its content's hash, its language and what its path tells."""
+    traits = [file.language or "text"]
+    if is_test_path(file.path):
+        traits.append("test")
+    name = file.path.rpartition("/")[2]
+    if name in ("__init__.py", "conftest.py", "__main__.py"):
+        traits.append(name)
+    elif file.language is None:
+        traits.append(name.rpartition(".")[2].lower()[:16])
+    return ContentKey(sha256(file.content).hexdigest(), "/".join(traits))
+
+
+class _Run:
+    """One run: its threads, its queues, and the way to end it early."""
+
+    def __init__(self, children: Sequence[ParserChild], tasks: Iterable[Iterable[Examination]]) -> None:
+        self._children = children
+        self._prepared = tasks
+        self._stopping = threading.Event()
+        self._error: BaseException | None = None
+        self._tasks: queue.Queue[Examination | None] = queue.Queue(maxsize=CHUNK_FILES * 2)
+        self._results: queue.Queue[tuple[SourceFile, bytes] | None] = queue.Queue(maxsize=512)
+        self._threads = [threading.Thread(target=self._feed, name="tools", daemon=True)]
+        self._threads += [
+            threading.Thread(target=self._parse, args=(child,), name="parse", daemon=True)
+            for child in children
+        ]
+
+    def results(self) -> Iterator[tuple[SourceFile, bytes]]:
+        for thread in self._threads:
+            thread.start()
+        running = len(self._children)
+        while running and not self._stopping.is_set():
+            try:
+                result = self._results.get(timeout=0.2)
+            except queue.Empty:
+                continue  # so that an error in a thread is noticed
+            if result is None:
+                running -= 1
+            else:
+                yield result
+        for thread in self._threads:
+            thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def stop(self) -> bool:
+        """End the threads; tell whether children had to be broken off."""
+        self._stopping.set()
+        broken = any(thread.is_alive() for thread in self._threads)
+        if broken:
+            for child in self._children:
+                child.break_off()
+        for thread in self._threads:
+            if thread.ident is not None:
+                thread.join()
+        if broken:
+            for child in self._children:
+                child.close()
+        return broken
+
+    def _feed(self) -> None:
+        try:
+            for chunk in self._prepared:
+                for task in chunk:
+                    self._put(self._tasks, task)
+                if self._stopping.is_set():
+                    break
+        except BaseException as error:
+            self._error = error
+        finally:
+            for _ in self._children:
+                self._put(self._tasks, None)
+
+    def _parse(self, child: ParserChild) -> None:
+        try:
+            while batch := self._batch():
+                for task, packed in zip(batch, child.examine(batch), strict=True):
+                    self._put(self._results, (task.source, packed))
+        except Exception as error:
+            if not self._stopping.is_set():
+                self._error = error
+                self._stopping.set()
+        finally:
+            self._put(self._results, None)
+
+    def _batch(self) -> list[Examination]:
+        """Take the next tasks: as many as there are, within a batch's limits; none at the end."""
+        batch: list[Examination] = []
+        size = 0
+        while len(batch) < BATCH_FILES and size < BATCH_BYTES:
+            try:
+                task = self._tasks.get(timeout=0.2) if not batch else self._tasks.get_nowait()
+            except queue.Empty:
+                if batch or self._stopping.is_set():
+                    break
+                continue
+            if task is None:
+                if batch:
+                    self._tasks.put(None)  # for the next call: this batch is worked off first
+                break
+            batch.append(task)
+            size += len(task.source.content)
+        return batch
+
+    def _put(self, target: queue.Queue[_T], item: _T) -> None:
+        while not self._stopping.is_set():
+            try:
+                target.put(item, timeout=0.2)
+            except queue.Full:
+                continue
+            return
+
+
+def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+    chunk: list[SourceFile] = []
+    size, most = 0, FIRST_CHUNK
+    for file in files:
+        chunk.append(file)
+        size += len(file.content)
+        if len(chunk) >= most or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size, most = [], 0, CHUNK_FILES
+    if chunk:
+        yield chunk
+
+
+def _tooled(chunk: Sequence[SourceFile]) -> list[Examination]:
+    """Ask the batch tools about a chunk; one that fails is noted with every file it should have seen."""
+    said: list[list[Detection]] = [[] for _ in chunk]
+    failures: list[list[ToolFailure]] = [[] for _ in chunk]
+    for tool in BATCH_TOOLS:
+        wanted = [index for index, file in enumerate(chunk) if file.language in tool.languages]
+        for index, outcome in _looked_at(tool, chunk, wanted, time.monotonic() + SPLIT_SECONDS):
+            if isinstance(outcome, ToolFailure):
+                failures[index].append(outcome)
+            else:
+                said[index] += outcome
+    return [
+        Examination(file, tuple(found), tuple(failed))
+        for file, found, failed in zip(chunk, said, failures, strict=True)
+    ]
+
+
+def _looked_at(
+    tool: BatchTool, chunk: Sequence[SourceFile], wanted: Sequence[int], until: float
+) -> Iterator[tuple[int, list[Detection] | ToolFailure]]:
+    """Yield what a tool finds, or that it failed, by the file's index.
+
+    A file that a tool dies of takes no other along: those it died of together are halved until it is alone.
+    """
+    if not wanted:
+        return
+    try:
+        yield from _run_tool(tool, chunk, wanted).items()
+    except (HefestoError, OSError) as error:
+        if isinstance(error, AnalysisFailed) and len(wanted) > 1 and time.monotonic() < until:
+            middle = len(wanted) // 2
+            yield from _looked_at(tool, chunk, wanted[:middle], until)
+            yield from _looked_at(tool, chunk, wanted[middle:], until)
+        else:
+            failure = ToolFailure(tool.name, str(error))
+            yield from ((index, failure) for index in wanted)
+
+
+def _run_tool(
+    tool: BatchTool, chunk: Sequence[SourceFile], wanted: Sequence[int]
+) -> dict[int, list[Detection]]:
+    folder = Path(tempfile.mkdtemp(prefix="hefesto-", dir=_MEMORY))
+    try:
+        names = {_lay_out(folder, index, chunk[index]): index for index in wanted}
+        found = tool.run(folder, [(name, chunk[index]) for name, index in names.items()])
+        return {names[name]: detections for name, detections in found.items()}
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _lay_out(folder: Path, index: int, file: SourceFile) -> str:
+    """Write one file under a neutral name that keeps only what the tools need: suffix, `__init__.py`."""
+    suffix = ".pyi" if file.path.endswith(".pyi") else ".py"
+    name = f"f{index}{suffix}"
+    if file.path.rpartition("/")[2] == "__init__.py":
+        (folder / f"p{index}").mkdir()
+        name = f"p{index}/__init__.py"
+    (folder / name).write_bytes(file.content)
+    return name
+
+
+def _version(thresholds: Thresholds) -> str:
+    """Hash the engine's own code and rules, its tools' versions and the thresholds."""
+    digest = sha256(msgspec.msgpack.encode(thresholds))
+    for package in ("ruff", "tree-sitter", *(f"tree-sitter-{grammar}" for grammar in GRAMMARS)):
+        digest.update(f"{package} {metadata.version(package)}\n".encode())
+    for room in ("analyzers", "domain"):
+        for path in sorted(_sources(resources.files("hefesto_api") / room)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources(folder: Traversable) -> Iterator[Path]:
+    return (path for path in Path(str(folder)).rglob("*") if path.suffix in (".py", ".toml"))

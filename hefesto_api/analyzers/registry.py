@@ -1,0 +1,57 @@
+"""The explicit table of what the engine runs: our checks, and the tools of others."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from hefesto_api.analyzers import python_checks, secrets, smells, text_checks
+from hefesto_api.analyzers.ruff import RUFF
+from hefesto_api.domain.errors import HefestoError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hefesto_api.analyzers.base import BatchTool, Check
+
+
+class Thresholds(Struct, frozen=True):
+    """What the operator may set; part of the key under which a report is kept."""
+
+    complexity: tuple[int, int, int, int] = (5, 10, 15, 20)
+    max_function_lines: int = 50
+    max_parameters: int = 5
+
+
+BATCH_TOOLS: tuple[BatchTool, ...] = (RUFF,)
+
+
+@lru_cache(maxsize=64)
+def checks_for(language: str, thresholds: Thresholds) -> tuple[Check, ...]:
+    """Return our checks that apply to a language, cheapest first."""
+    table: tuple[Check, ...] = (
+        text_checks.TEXT,
+        secrets.SECRETS,
+        smells.ComplexityCheck(thresholds.complexity),
+        smells.SmellCheck(thresholds.max_function_lines, thresholds.max_parameters),
+        *python_checks.CHECKS,
+    )
+    return tuple(check for check in table if not check.languages or language in check.languages)
+
+
+def availability() -> dict[str, str]:
+    """Tell for each analyzer group's parts whether they can work here: available or unavailable."""
+    parts = {tool.name: _works(tool.version) for tool in BATCH_TOOLS}
+    parts["tree_sitter"] = _works(lambda: import_module("tree_sitter").__name__)
+    return parts
+
+
+def _works(probe: Callable[[], str]) -> str:
+    try:
+        probe()
+    except (HefestoError, ImportError, OSError):
+        return "unavailable"
+    return "available"

@@ -1,0 +1,50 @@
+"""Python."""
+
+import re
+
+from tree_sitter import Node
+
+from hefesto_api.analyzers.structure.language import Language
+
+QUERY = """
+(decorated_definition) @decorated
+(class_definition) @class
+(function_definition) @function
+[(if_statement) (for_statement) (while_statement)] @branch
+(elif_clause) @elif
+(else_clause) @else_clause
+[(try_statement) (with_statement)] @block
+(except_clause) @catch
+(conditional_expression) @ternary
+(match_statement) @switch
+(case_clause) @case
+(lambda) @lambda
+[(for_in_clause) (if_clause)] @filter
+(boolean_operator) @logical
+(comment) @comment
+"""
+MARKERS = frozenset({"comment", "keyword_separator", "positional_separator"})
+BOUND = frozenset({b"self", b"cls", b"mcs", b"mcls"})
+
+
+def parameters(function: Node, content: bytes, in_class: bool) -> int:
+    """Count the parameters, but for the one that a method is bound by."""
+    signature = function.child_by_field_name("parameters")
+    if signature is None or signature.end_byte - signature.start_byte == 2:
+        return 0
+    named = [node for node in signature.named_children if node.type not in MARKERS]
+    if in_class and named:
+        start, end = named[0].byte_range
+        return len(named) - (content[start:end] in BOUND)
+    return len(named)
+
+
+LANGUAGE = Language(
+    "python",
+    suffixes=(".py", ".pyi", ".pyw"),
+    grammar=("tree_sitter_python", "language"),
+    query=QUERY,
+    parameters=parameters,
+    logical=frozenset({"and", "or"}),
+    default_case=re.compile(rb"case\s+_\s*:"),
+)

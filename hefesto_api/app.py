@@ -1,0 +1,120 @@
+"""The application: settings, runtime, what every route shares, then the features in order.
+
+`python -m hefesto_api.app > docs/openapi.json` renews the published OpenAPI document.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from flask import Flask
+
+from hefesto_api import runtime as runtimes
+from hefesto_api import settings as all_settings
+from hefesto_api.adapters import logs
+from hefesto_api.features.analysis import routes as analysis
+from hefesto_api.features.config import routes as config
+from hefesto_api.features.findings import routes as findings
+from hefesto_api.features.health import routes as health
+from hefesto_api.features.health import system
+from hefesto_api.features.projects import routes as projects
+from hefesto_api.web import (
+    arguments,
+    compression,
+    conditional,
+    context,
+    cors,
+    docs,
+    envelope,
+    gate,
+    headers,
+    metering,
+    negotiation,
+    openapi,
+    scopes,
+    tracing,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flask_smorest import Blueprint
+
+    from hefesto_api.runtime import Runtime
+    from hefesto_api.settings import Settings
+
+
+class Application(Flask):
+    """Flask, knowing that no view of ours is asynchronous: it would ask at every step of every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
+class Feature(Protocol):
+    """A module of routes."""
+
+    blp: Blueprint
+
+
+# Each module's `blp` is registered in this order, which is the order of the documentation.
+FEATURES: tuple[Feature, ...] = (health, system, config, projects, analysis, findings)
+
+
+def create_app(
+    settings: Settings | None = None,
+    runtime: Runtime | None = None,
+    features: Sequence[Feature] = FEATURES,
+) -> Flask:
+    """Make the WSGI application; without arguments, from the environment of the process.
+
+    Raises UsageError for settings that this version cannot honour.
+    """
+    runtime = runtime or runtimes.build(settings or _of_this_process())
+    app = Application("hefesto_api", static_folder=None)
+    app.extensions[context.KEY] = runtime
+    _install_web(app, runtime.settings)
+    api = openapi.install(app)
+    for feature in features:
+        api.register_blueprint(feature.blp)
+    app.register_blueprint(docs.blp)
+    arguments.declare_queries(app)
+    negotiation.declare_produced(app)
+    return app
+
+
+def openapi_document(app: Flask) -> bytes:
+    """Write the OpenAPI document of an application."""
+    return openapi.document_text(app)
+
+
+def _of_this_process() -> Settings:
+    """Read the settings of a process that is a server of ours alone, and log as they say."""
+    settings = all_settings.from_process()
+    logs.configure(settings)
+    for warning in settings.warnings:
+        logs.of("settings").warning("setting_ignored", reason=warning)
+    return settings
+
+
+def _install_web(app: Flask, settings: Settings) -> None:
+    """Install what every request passes: hooks before it in this order, hooks after it in the reverse."""
+    tracing.install(app)
+    metering.install(app)
+    cors.install(app, settings)
+    headers.install(app, settings)
+    compression.install(app)
+    conditional.install(app)
+    gate.install(app, settings)
+    arguments.install(app)
+    negotiation.install(app)
+    envelope.install(app)
+    scopes.install(app, scopes.allow)
+
+
+if __name__ == "__main__":
+    published = create_app(all_settings.load({}, Path.cwd()))
+    sys.stdout.buffer.write(openapi_document(published))

@@ -1,0 +1,51 @@
+"""The `hefesto` command. Each subcommand is imported when it is called: a start costs what it uses."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import click
+
+from hefesto_api.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Command -> (module, its line in the list of commands); the list is shown without importing them.
+COMMANDS: Mapping[str, tuple[str, str]] = {
+    "analyze": ("hefesto_api.cli.analyze", "Look for what is wrong in files and folders; needs no server."),
+    "explain": ("hefesto_api.cli.explain", "Explain a rule: why it matters and what to do."),
+    "serve": ("hefesto_api.cli.serving", "Run the whole service on this machine."),
+    "worker": ("hefesto_api.cli.working", "Work the queue off, beside one or more servers."),
+    "db": ("hefesto_api.cli.database", "Look after the database: upgrade, back up, restore, check."),
+    "version": ("hefesto_api.cli.about", "Print the version."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands' names and lines, and imports one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands, in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands from the table."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, prog_name="hefesto")
+def main() -> None:
+    """Know where code is weak, and when production breaks, which line, why, and what to do."""

@@ -1,0 +1,1 @@
+"""Analyses: asked for over HTTP or on the command line, carried out once, kept."""

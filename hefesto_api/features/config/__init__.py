@@ -1,0 +1,1 @@
+"""What the service is set to, without its secrets."""

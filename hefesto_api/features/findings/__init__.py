@@ -1,0 +1,1 @@
+"""Findings on record: listing them, judging them, taking them elsewhere."""

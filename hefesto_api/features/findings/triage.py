@@ -1,0 +1,217 @@
+"""What people decide about findings: one or many, each with its history and its event."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hefesto_api.domain import clock
+from hefesto_api.domain.errors import HefestoError, Invalid
+from hefesto_api.domain.finding import Status
+from hefesto_api.domain.lifecycle import SUPPRESSED
+from hefesto_api.features.findings import selection, service
+from hefesto_api.storage import finding_list, findings, outbox
+from hefesto_api.storage.findings import HistoryEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from hefesto_api.storage.base import Session
+    from hefesto_api.storage.database import Database
+    from hefesto_api.storage.findings import FindingRecord
+
+MOST_AT_ONCE = 1000
+STAGE = 100
+EVENT_LIMIT = 100
+REOPEN = "reopen"
+CLOSED = (Status.RESOLVED, Status.IGNORED, Status.WONTFIX)
+
+
+class Who(NamedTuple):
+    """Who decides: the name that history tells, and the slugs of the projects they may see (None: all)."""
+
+    name: str
+    allowed: Collection[str] | None = None
+
+
+class Decision(NamedTuple):
+    """A decision, with the status it leads to."""
+
+    status: str
+    reason: str | None = None
+    ignored_until: datetime | None = None
+    comment: str = ""
+
+
+def decision(wanted: Mapping[str, Any]) -> Decision:
+    """Read a decision; raises Invalid for a time that has passed."""
+    status = Status.OPEN.value if wanted["status"] == REOPEN else wanted["status"]
+    until = wanted.get("ignored_until")
+    if until is not None and until <= clock.now():
+        raise Invalid("ignored_until", "This time has passed.", "past")
+    reason = None if status == Status.OPEN else wanted.get("reason")
+    return Decision(status, reason, until, wanted.get("comment", ""))
+
+
+def one(
+    db: Database,
+    who: Who,
+    finding_id: str,
+    wanted: Decision,
+    require: Callable[[Callable[[], Any]], None] = lambda load: None,
+) -> dict[str, Any]:
+    """Decide about one finding; `require` may raise, given how to load what a GET answers now."""
+    with db.write() as session:
+        record = service.read(session, finding_id, who.allowed)
+        require(lambda: service.detail(session, record))
+        changed = _apply(session, who, record, wanted)
+        _announce(session, who, [(record, wanted.status)] if changed else [])
+        return _triaged(changed or record)
+
+
+def many(db: Database, who: Who, ids: Sequence[str], wanted: Decision) -> dict[str, Any]:
+    """Decide about several findings, a stage at a time; return a result for each and the counts."""
+    results: list[dict[str, Any]] = []
+    unique = list(dict.fromkeys(ids))
+    for start in range(0, len(unique), STAGE):
+        with db.write() as session:
+            results += _stage(session, who, unique[start : start + STAGE], wanted)
+    failed = sum(not result["success"] for result in results)
+    updated = sum(result.get("changed", False) for result in results)
+    unchanged = len(results) - failed - updated
+    return {"updated": updated, "unchanged": unchanged, "failed": failed, "results": results}
+
+
+def matching(db: Database, who: Who, query: Mapping[str, Any]) -> tuple[list[str], bool]:
+    """Return the ids of at most a thousand findings that a filter holds for, and whether there are more."""
+    with db.read() as session:
+        wanted = selection.chosen(session, query, who.allowed)
+        found = finding_list.ids(session, wanted, limit=MOST_AT_ONCE + 1)
+    return found[:MOST_AT_ONCE], len(found) > MOST_AT_ONCE
+
+
+def wake(db: Database) -> int:
+    """Open what was ignored until a time that has passed; return how many."""
+    count = 0
+    while True:
+        with db.write() as session:
+            due = findings.ignored_until_before(session, clock.now(), limit=STAGE)
+            for record in due:
+                _write(session, record, Decision(Status.OPEN.value), None, REOPEN, _TIME_PASSED)
+            _announce(session, Who("", None), [(record, Status.OPEN.value) for record in due])
+        count += len(due)
+        if len(due) < STAGE:
+            return count
+
+
+_TIME_PASSED = "The time until which it was ignored has passed."
+
+
+def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> Iterator[dict[str, Any]]:
+    moved: list[tuple[FindingRecord, str]] = []
+    results = []
+    for finding_id in ids:
+        try:
+            record = service.read(session, finding_id, who.allowed)
+        except HefestoError as error:
+            failure = {"code": error.code, "message": error.message}
+            results.append({"id": finding_id, "success": False, "error": failure})
+            continue
+        changed = _apply(session, who, record, wanted)
+        if changed:
+            moved.append((record, wanted.status))
+        results.append({**_triaged(changed or record), "success": True, "changed": changed is not None})
+    _announce(session, who, moved)
+    return iter(results)
+
+
+def _apply(session: Session, who: Who, record: FindingRecord, wanted: Decision) -> FindingRecord | None:
+    """Write a decision with its history; None when everything is so already."""
+    # What a comment in the source ignores, a person may ignore for good.
+    same = record.status == wanted.status and record.reason != SUPPRESSED
+    kept = wanted.reason is None or wanted.reason == record.reason
+    until = wanted.ignored_until == record.ignored_until or wanted.ignored_until is None
+    if same and kept and until:
+        if not wanted.comment or wanted.comment == findings.last_comment(session, record.id):
+            return None
+        return _write(
+            session, record, _kept(record, wanted), who.name, "commented", _sentence(record, wanted)
+        )
+    decided = _kept(record, wanted) if same else wanted
+    action = REOPEN if wanted.status == Status.OPEN else wanted.status
+    return _write(session, record, decided, who.name, action, _sentence(record, wanted))
+
+
+def _kept(record: FindingRecord, wanted: Decision) -> Decision:
+    """Return a decision that leaves the status, with what it does not name left as it is."""
+    return wanted._replace(
+        reason=wanted.reason or record.reason, ignored_until=wanted.ignored_until or record.ignored_until
+    )
+
+
+def _write(
+    session: Session, record: FindingRecord, decided: Decision, user: str | None, action: str, details: str
+) -> FindingRecord:
+    now = clock.now()
+    resolved = decided.status == Status.RESOLVED
+    findings.change(
+        session,
+        record.id,
+        record.revision,
+        status=decided.status,
+        reason=decided.reason,
+        ignored_until=decided.ignored_until,
+        resolved_at=(record.resolved_at or now) if resolved else None,
+        updated_at=now,
+        updated_by=user,
+    )
+    data = {"comment": decided.comment, "from": record.status, "to": decided.status}
+    action = "reopened" if action == REOPEN else action
+    findings.add_history(session, [HistoryEntry(record.id, now, action, user, details, data)])
+    return findings.get(session, record.id)
+
+
+def _sentence(record: FindingRecord, wanted: Decision) -> str:
+    """Tell a decision in a sentence."""
+    told = "" if record.status == wanted.status else f"Set from {record.status} to {wanted.status}"
+    if wanted.ignored_until is not None:
+        told = f"{told or 'Ignored'} until {clock.rfc3339(wanted.ignored_until)}"
+    if wanted.reason:
+        told = f"{told or 'Given a reason'} ({wanted.reason.replace('_', ' ')})"
+    if wanted.comment:
+        return f"{told or 'Commented'}: {wanted.comment}"
+    return f"{told or 'Confirmed'}."
+
+
+def _triaged(record: FindingRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "status": record.status,
+        "updated_at": clock.rfc3339(record.updated_at),
+        "updated_by": record.updated_by,
+    }
+
+
+def _announce(session: Session, who: Who, moved: Sequence[tuple[FindingRecord, str]]) -> None:
+    """Tell of what was resolved and reopened: an event for each kind and project, a hundred by name."""
+    kinds: dict[tuple[str, str], list[FindingRecord]] = defaultdict(list)
+    for record, status in moved:
+        if status == Status.RESOLVED and record.status != Status.RESOLVED:
+            kinds["finding.resolved", record.project_id].append(record)
+        elif status == Status.OPEN and record.status in CLOSED:
+            kinds["finding.reopened", record.project_id].append(record)
+    for (kind, project_id), records in kinds.items():
+        named = [_named(record) for record in records[:EVENT_LIMIT]]
+        data = {"count": len(records), "findings": named, "user": who.name or None}
+        outbox.append(session, kind, data, project_id=project_id)
+
+
+def _named(record: FindingRecord) -> dict[str, Any]:
+    return {
+        "id": record.id,
+        "file_path": record.file_path,
+        "line": record.line,
+        "rule_id": record.rule_id,
+        "severity": record.severity,
+    }

@@ -1,0 +1,216 @@
+"""Looking at the parts of the service: each check says how it went, how long it took and what it saw."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+
+from hefesto_api.analyzers import registry
+from hefesto_api.domain import clock
+from hefesto_api.domain.errors import HefestoError
+from hefesto_api.storage import jobs, migrate
+from hefesto_api.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from hefesto_api.runtime import Runtime
+
+    Look = Callable[[Runtime], tuple[str, dict[str, Any]]]
+
+HEALTHY, DEGRADED, UNHEALTHY, DISABLED = "healthy", "degraded", "unhealthy", "disabled"
+_SERVICE_WORDS = {HEALTHY: "OK", DEGRADED: "DEGRADED", UNHEALTHY: "DOWN", DISABLED: "DISABLED"}
+_STALE_SECONDS = 300.0
+_LEAST_FREE = 0.05
+# What each analyzer needs: it works with all of its parts, and in part with one.
+_PARTS = {
+    "complexity": ("tree_sitter",),
+    "security": ("ruff", "tree_sitter"),
+    "code_smells": ("tree_sitter",),
+    "best_practices": ("ruff", "tree_sitter"),
+}
+
+
+class Check(Struct, frozen=True):
+    """The outcome of looking at one part; `latency_ms` is how long the look took."""
+
+    status: str
+    latency_ms: float
+    details: dict[str, Any]
+
+
+def is_up(runtime: Runtime) -> bool:
+    """Tell whether this process takes requests: no storage access, only the latest outcome."""
+    return runtime.watch.well() and not runtime.draining.is_set()
+
+
+def readiness(runtime: Runtime) -> dict[str, bool]:
+    """Return what must all hold before requests are sent here; looks at the storage now."""
+    database = _look(runtime, _database)
+    return {
+        "storage": database.status == HEALTHY or database.details.get("reason") == "not_migrated",
+        "migrated": database.status == HEALTHY,
+        "queue": _look(runtime, _queue).status in {HEALTHY, DEGRADED},
+        "accepting": not runtime.draining.is_set(),
+    }
+
+
+def checks(runtime: Runtime) -> dict[str, Check]:
+    """Look at every part."""
+    return {name: _look(runtime, look) for name, look in LOOKS.items()}
+
+
+def overall(checked: Mapping[str, Check]) -> str:
+    """Sum up: unhealthy when a required part is down, degraded when anything is less than well."""
+    if any(checked[name].status == UNHEALTHY for name in REQUIRED):
+        return UNHEALTHY
+    well = all(check.status in {HEALTHY, DISABLED} for check in checked.values())
+    return HEALTHY if well else DEGRADED
+
+
+def services(checked: Mapping[str, Check]) -> dict[str, str]:
+    """Return the parts in the words of `GET /api/v1/health`."""
+    words = {name: _SERVICE_WORDS[check.status] for name, check in checked.items()}
+    return {
+        "analyzer": words["analyzers"],
+        "database": words["database"],
+        "cache": words["cache"],
+        "queue": words["queue"],
+        "llm": words["llm"],
+        "gemini_api": words["llm"],
+    }
+
+
+def analyzers(parts: Mapping[str, str]) -> dict[str, str]:
+    """Return the state of each analyzer from that of the parts it is made of."""
+    return {
+        name: _worst([parts.get(part, "unavailable") for part in needed]) for name, needed in _PARTS.items()
+    }
+
+
+def integrations() -> dict[str, str]:
+    """Return the outside parts; what this version does not have yet is disabled."""
+    return dict.fromkeys(("iris", "bigquery", "llm", "redis", "webhooks"), "disabled")
+
+
+def queue_depth(runtime: Runtime) -> int:
+    """Return how many jobs wait."""
+    with runtime.db.read() as session:
+        return jobs.counts(session).get("queued", 0)
+
+
+def status(runtime: Runtime) -> dict[str, Any]:
+    """Return the state of the whole in one word, and of its parts."""
+    checked = checks(runtime)
+    words = {HEALTHY: "operational", DEGRADED: "degraded", UNHEALTHY: "outage"}
+    return {
+        "status": words[overall(checked)],
+        "version": __version__,
+        "analyzers": analyzers(registry.availability()),
+        "integrations": integrations(),
+        "uptime_seconds": round((clock.now() - runtime.started_at).total_seconds(), 3),
+        "last_health_check": clock.rfc3339(runtime.watch.checked_at or clock.now()),
+    }
+
+
+def warnings(runtime: Runtime) -> list[str]:
+    """Return what an operator should know though nothing is broken."""
+    if runtime.settings.auth == "open":
+        return ["HEFESTO_AUTH=open: whoever reaches this address may do everything."]
+    return []
+
+
+def _worst(states: list[str]) -> str:
+    if all(state == "available" for state in states):
+        return "available"
+    return "degraded" if "available" in states else "unavailable"
+
+
+def _look(runtime: Runtime, look: Look) -> Check:
+    started = time.perf_counter()
+    try:
+        state, details = look(runtime)
+    except HefestoError as error:
+        state, details = UNHEALTHY, {"reason": error.details.get("reason", error.code)}
+    except OSError as error:
+        state, details = UNHEALTHY, {"reason": error.strerror or "failed"}
+    return Check(state, round((time.perf_counter() - started) * 1000, 3), details)
+
+
+def _database(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    revision = migrate.current(runtime.db)
+    kind = "sqlite" if runtime.db.is_sqlite else "postgresql"
+    if revision != migrate.HEAD:
+        return UNHEALTHY, {"kind": kind, "reason": "not_migrated", "revision": revision}
+    return HEALTHY, {"kind": kind, "revision": revision}
+
+
+def _queue(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    with runtime.db.read() as session:
+        counts = jobs.counts(session)
+        waiting = jobs.page(session, status="queued", limit=1)
+    oldest = (clock.now() - waiting[0].run_at).total_seconds() if waiting else 0.0
+    details = {
+        "queued": counts.get("queued", 0),
+        "running": counts.get("running", 0),
+        "dead": counts.get("dead", 0),
+    }
+    late = oldest > _STALE_SECONDS or details["dead"] > 0
+    return (DEGRADED if late else HEALTHY), details
+
+
+def _analyzers(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    states = analyzers(registry.availability())
+    words = {"available": HEALTHY, "degraded": DEGRADED, "unavailable": UNHEALTHY}
+    return words[_worst(list(states.values()))], dict(states)
+
+
+def _disk(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    place = Path(runtime.db.url.database or ".").parent if runtime.db.is_sqlite else Path()
+    usage = shutil.disk_usage(place if place.exists() else Path())
+    state = DEGRADED if usage.free < usage.total * _LEAST_FREE else HEALTHY
+    return state, {"free_bytes": usage.free, "total_bytes": usage.total}
+
+
+def _memory(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    try:
+        pages = os.sysconf("SC_AVPHYS_PAGES"), os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError):
+        return DISABLED, {}
+    size = os.sysconf("SC_PAGE_SIZE")
+    details = {
+        "free_bytes": pages[0] * size,
+        "total_bytes": pages[1] * size,
+        "process_bytes": resident_bytes(),
+    }
+    return HEALTHY, details
+
+
+def resident_bytes() -> int:
+    """Return the memory this process holds (Linux; elsewhere 0)."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _not_there(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    return DISABLED, {}
+
+
+REQUIRED = ("database",)
+LOOKS: dict[str, Look] = {
+    "database": _database,
+    "cache": _not_there,
+    "queue": _queue,
+    "analyzers": _analyzers,
+    "webhooks": _not_there,
+    "llm": _not_there,
+    "disk": _disk,
+    "memory": _memory,
+}

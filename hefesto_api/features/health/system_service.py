@@ -1,0 +1,98 @@
+"""What the service is made of, for its operators."""
+
+from __future__ import annotations
+
+import platform
+import threading
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from hefesto_api.domain import clock
+from hefesto_api.features.health.service import resident_bytes
+from hefesto_api.storage import analyses, jobs, migrate, schedules, workers
+from hefesto_api.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from hefesto_api.runtime import Runtime
+    from hefesto_api.storage.database import Database
+
+_PARTS = ("flask", "flask-smorest", "marshmallow", "sqlalchemy", "gunicorn", "ruff", "tree-sitter")
+_ALIVE_SECONDS = 90.0
+_SHOWN = ("queued", "running", "dead")
+
+
+def info(runtime: Runtime, pid: int) -> dict[str, Any]:
+    """Return versions, the process, the database and the queue in numbers."""
+    with runtime.db.read() as session:
+        counts = jobs.counts(session)
+        working = len(workers.alive(session, _ALIVE_SECONDS))
+    return {
+        "version": __version__,
+        "versions": {
+            "python": platform.python_version(),
+            **{part: metadata.version(part) for part in _PARTS},
+        },
+        "process": _process(runtime, pid),
+        "database": _database(runtime.db),
+        "schema_revision": migrate.current(runtime.db),
+        "queue_depth": counts.get("queued", 0),
+        "worker_count": working,
+        "feature_flags": dict.fromkeys(
+            ("iris", "webhooks", "llm", "bigquery", "redis", "access_control"), False
+        ),
+    }
+
+
+def job_overview(db: Database, limit: int) -> dict[str, Any]:
+    """Return the latest jobs that wait, run or are dead, and the schedules with their last runs."""
+    with db.read() as session:
+        shown = {status: jobs.page(session, status=status, limit=limit) for status in _SHOWN}
+        return {**shown, "scheduled": schedules.every(session), "counts": jobs.counts(session)}
+
+
+def retry(db: Database, job_id: str) -> jobs.Job:
+    """Queue a dead job anew; raises NotFound, Conflict."""
+    with db.write() as session:
+        jobs.retry(session, job_id)
+        return jobs.get(session, job_id)
+
+
+def gauges(db: Database) -> Mapping[str, tuple[str, Mapping[str, float]]]:
+    """Return what is true now, for Prometheus; empty when the storage does not answer."""
+    calls, waited, waiting = db.writer_wait()
+    with db.read() as session:
+        by_status: dict[str, float] = dict(jobs.counts(session))
+        done = analyses.count(session)
+    return {
+        "hefesto_jobs": ("Jobs by status.", by_status),
+        "hefesto_queue_depth": ("Jobs that wait.", {"all": by_status.get("queued", 0)}),
+        "hefesto_analyses": ("Analyses kept, counted to 10001.", {"all": done}),
+        "hefesto_storage_writes": ("Writes of the process that answers.", {"all": calls}),
+        "hefesto_storage_write_wait_seconds": ("What they waited for the door.", {"all": waited}),
+        "hefesto_storage_write_queue": ("Writes that wait for the door now.", {"all": waiting}),
+    }
+
+
+def _process(runtime: Runtime, pid: int) -> dict[str, Any]:
+    return {
+        "pid": pid,
+        "started_at": clock.rfc3339(runtime.started_at),
+        "uptime_seconds": round((clock.now() - runtime.started_at).total_seconds(), 3),
+        "threads": threading.active_count(),
+        "memory_bytes": resident_bytes(),
+    }
+
+
+def _database(db: Database) -> dict[str, Any]:
+    with db.read() as session:
+        size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+        if not db.is_sqlite:
+            size = "SELECT pg_database_size(current_database())"
+        version = "SELECT sqlite_version()" if db.is_sqlite else "SHOW server_version"
+        return {
+            "kind": "sqlite" if db.is_sqlite else "postgresql",
+            "version": session.exec_driver_sql(version).scalar_one(),
+            "size_bytes": session.exec_driver_sql(size).scalar_one(),
+        }

@@ -1,0 +1,53 @@
+"""What a process holds while it runs: built once from the settings, handed down, never reached up for."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hefesto_api.adapters.watch import Watch
+from hefesto_api.domain import clock
+from hefesto_api.domain.errors import ServiceUnavailable
+from hefesto_api.storage import migrate
+from hefesto_api.storage.database import Database, open_database
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from hefesto_api.settings import Settings
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The parts of one process; `draining` is set when it must take no new work.
+
+    `seats` are for requests that wait for an analysis: some threads always stay free for the others.
+    """
+
+    settings: Settings
+    db: Database
+    watch: Watch
+    seats: threading.BoundedSemaphore
+    started_at: datetime = field(default_factory=clock.now)
+    draining: threading.Event = field(default_factory=threading.Event)
+
+    def close(self) -> None:
+        """Let go of what is open; the process is about to end."""
+        self.draining.set()
+        self.watch.stop()
+        self.db.close()
+
+
+def build(settings: Settings) -> Runtime:
+    """Make the parts that the settings ask for; nothing is opened before it is used."""
+    db = open_database(settings.database_url, connections=settings.threads + 2)
+    seats = threading.BoundedSemaphore(max(settings.threads - 4, settings.threads // 2, 1))
+    return Runtime(settings=settings, db=db, watch=Watch(lambda: _expect_current(db)), seats=seats)
+
+
+def _expect_current(db: Database) -> None:
+    if not migrate.is_current(db):
+        raise ServiceUnavailable(
+            "The database has another schema.", service="database", reason="not_migrated"
+        )

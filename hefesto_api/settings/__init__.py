@@ -1,0 +1,217 @@
+"""What can be set: the only place that reads the environment, once, at the start.
+
+Every setting is a field of `Settings`, whose metadata says how its text is read and what it is for; the
+parsing, the warnings and the documentation all come from there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dotenv import dotenv_values
+
+from hefesto_api.domain.errors import UsageError
+from hefesto_api.settings import readers as of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "HEFESTO_"
+DEFAULT_DATABASE = "instance/hefesto.db"
+DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://127.0.0.1:3000")
+
+
+def _setting(
+    default: Any, read: of.Reader, doc: str, *, plain: bool = False, secret: bool = False, shown: str = ""
+) -> Any:
+    """Declare one setting; `plain`: also without prefix; `shown`: a default that is computed."""
+    about = {"read": read, "doc": doc, "plain": plain, "secret": secret, "shown": shown}
+    return field(default=default, metadata=about, repr=not secret)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of a process. `given`: the fields that were set; `warnings`: what to tell at start."""
+
+    database_url: str = _setting(
+        "",
+        of.database_url,
+        "SQLite or PostgreSQL",
+        plain=True,
+        secret=True,
+        shown=f"sqlite:///{DEFAULT_DATABASE}",
+    )
+    redis_url: str = _setting(
+        "", of.redis_url, "Redis for the shared cache and limits", plain=True, secret=True
+    )
+    broker_url: str = _setting("", of.text, "Broker of the Celery dispatch", secret=True)
+    roots: tuple[Path, ...] = _setting(
+        (), of.paths, "What may be analysed over HTTP, separated by ':'", shown="the working directory"
+    )
+    host: str = _setting("127.0.0.1", of.text, "Address that `hefesto serve` binds")
+    port: int = _setting(8080, of.port, "Port that `hefesto serve` binds", plain=True)
+    workers: int = _setting(0, of.integer(1, 512), "Worker processes", shown="one for each processor")
+    threads: int = _setting(16, of.integer(1, 256), "Threads of each worker process")
+    auth: str = _setting("", of.choice("open", "required"), "Who may call", shown="open on loopback only")
+    secret_key: tuple[str, ...] = _setting((), of.words, "Keys for secrets at rest: new,old", secret=True)
+    env: str = _setting("", of.choice("development", "staging", "production"), "Kind of installation")
+    cors_origins: tuple[str, ...] = _setting(
+        (), of.words, "Origins that may call from a browser", shown="localhost:3000 in development"
+    )
+    allowed_hosts: tuple[str, ...] = _setting((), of.words, "Host names that the service answers to")
+    trusted_proxies: tuple[str, ...] = _setting(
+        (), of.networks, "Networks of the proxies whose X-Forwarded headers count"
+    )
+    max_body_mb: int = _setting(10, of.integer(1, 1024), "Largest request body, after decompression")
+    max_upload_mb: int = _setting(256, of.integer(1, 65536), "Largest import or archive")
+    registration: str = _setting("", of.choice("open", "closed"), "Whether anybody may register")
+    log_level: str = _setting("info", of.choice("debug", "info", "warning", "error"), "Least level logged")
+    log_format: str = _setting("text", of.choice("text", "json"), "Form of the log lines")
+    log_file: str = _setting("", of.text, "Log file, rotated at 10 MB, five kept", shown="standard error")
+    cache_ttl: float = _setting(60.0, of.number(0, 86400), "Seconds that a cached answer lives")
+    cache_size: int = _setting(10_000, of.integer(0, 10_000_000), "Entries of the cache in the process")
+    rate_limits: str = _setting("auto", of.choice("on", "off", "auto"), "Whether calls are limited")
+    webhook_allow_private: tuple[str, ...] = _setting(
+        (), of.networks, "Private networks that outgoing webhooks may reach"
+    )
+    llm_url: str = _setting("", of.http_url, "Service of the language model", secret=True)
+    llm_key: str = _setting("", of.text, "Key of the language model", secret=True)
+    llm_model: str = _setting("", of.text, "Name of the language model")
+    llm_monthly_budget_usd: float = _setting(
+        0.0, of.number(0, 1e9), "What the language model may cost a month"
+    )
+    bigquery_project: str = _setting("", of.text, "BigQuery project that events stream to")
+    bigquery_dataset: str = _setting("", of.text, "BigQuery dataset")
+    bigquery_url: str = _setting("", of.http_url, "Another address of BigQuery", secret=True)
+    complexity_thresholds: tuple[int, int, int, int] = _setting(
+        (5, 10, 15, 20), of.thresholds, "Complexity from which a function is low, medium, high, critical"
+    )
+    max_function_lines: int = _setting(50, of.integer(1, 100_000), "Lines that a function may have")
+    max_parameters: int = _setting(5, of.integer(0, 1000), "Parameters that a function may have")
+    enforce_docstrings: bool = _setting(False, of.flag, "Whether missing docstrings are reported")
+    analysis_processes: int = _setting(
+        0, of.integer(1, 256), "Parser processes", shown="one for each processor, at most 8"
+    )
+    analysis_timeout: float = _setting(600.0, of.number(1, 86400), "Seconds that one analysis may take")
+    wait_seconds: float = _setting(60.0, of.number(0, 3600), "Seconds that a request waits for its analysis")
+
+    given: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def development(self) -> bool:
+        """Whether this installation is one developer's own."""
+        return self.env == "development"
+
+    @property
+    def production(self) -> bool:
+        """Whether the duties of production hold; staging behaves the same."""
+        return self.env in {"staging", "production"}
+
+
+FIELDS = tuple(item for item in dataclasses.fields(Settings) if item.metadata)
+
+
+def load(environ: Mapping[str, str], directory: Path, *, ours_only: bool = False) -> Settings:
+    """Read the settings from the environment, then from `directory`/.env.
+
+    `ours_only` leaves out names without our prefix: in a tree that is analysed, DATABASE_URL is its own
+    program's. Raises UsageError that names the variable, its value (never a secret's) and the remedy.
+    """
+    values = {
+        **_dotenv(directory / ".env"),
+        **{name: value for name, value in environ.items() if value.strip()},
+    }
+    if ours_only:
+        values = {name: value for name, value in values.items() if name.startswith(PREFIX)}
+    given: dict[str, Any] = {}
+    warnings = list(_unknown(values))
+    for item in FIELDS:
+        name = _source(item, values)
+        if name is not None and _injected(item.name, values[name]):
+            warnings.append(f"{name}={values[name]} looks like a platform's service link and is ignored.")
+        elif name is not None:
+            given[item.name] = _read(item, name, values[name])
+    computed = {**_computed(directory, given), **given}
+    return Settings(**computed, given=frozenset(given), warnings=tuple(warnings))
+
+
+def from_process() -> Settings:
+    """Read the settings of this process: its environment and its working directory."""
+    return load(os.environ, Path.cwd())
+
+
+def documentation() -> list[dict[str, str]]:
+    """Return a row for each setting: `name`, `default`, `values`, `about`."""
+    return [
+        {
+            "name": f"{PREFIX}{item.name.upper()}"
+            + (f", {item.name.upper()}" if item.metadata["plain"] else ""),
+            "default": item.metadata["shown"] or of.shown(item.default),
+            "values": item.metadata["read"].values,
+            "about": item.metadata["doc"],
+        }
+        for item in FIELDS
+    ]
+
+
+def _dotenv(path: Path) -> dict[str, str]:
+    if not path.is_file():
+        return {}
+    try:
+        pairs = dotenv_values(path, interpolate=False)  # interpolation would read the process's environment
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{path.name} cannot be read ({error}); it must be UTF-8 text and readable."
+        ) from error
+    return {name: value for name, value in pairs.items() if value and value.strip()}
+
+
+def _source(item: dataclasses.Field[Any], values: Mapping[str, str]) -> str | None:
+    """Return the variable that sets a field: ours first, then the one that platforms set."""
+    name = item.name.upper()
+    candidates = (PREFIX + name, name) if item.metadata["plain"] else (PREFIX + name,)
+    return next((candidate for candidate in candidates if candidate in values), None)
+
+
+def _injected(field_name: str, value: str) -> bool:
+    """Tell whether the port is Kubernetes' link to a service called hefesto, which nobody set."""
+    return field_name == "port" and value.startswith("tcp://")
+
+
+def _read(item: dataclasses.Field[Any], name: str, value: str) -> Any:
+    reader: of.Reader = item.metadata["read"]
+    try:
+        return reader.read(value.strip())
+    except ValueError as error:
+        shown = "the value" if item.metadata["secret"] else repr(value)
+        reason = f" ({error})" if str(error) and not item.metadata["secret"] else ""
+        raise UsageError(
+            f"{name}: {shown} is not {reader.values}{reason}. Set {name} to {reader.values}."
+        ) from None
+
+
+def _unknown(values: Mapping[str, str]) -> Iterator[str]:
+    known = [item.name.upper() for item in FIELDS]
+    for name in sorted(values):
+        ours = name.removeprefix(PREFIX)
+        if ours != name and ours not in known:
+            near = difflib.get_close_matches(ours, known, n=1, cutoff=0.6)
+            yield f"{name} is not a setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else ".")
+
+
+def _computed(directory: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the defaults that depend on the machine, the directory or another setting."""
+    processors = os.cpu_count() or 1
+    return {
+        "database_url": f"sqlite:///{(directory / DEFAULT_DATABASE).absolute()}",
+        "roots": (directory.absolute(),),
+        "workers": processors,
+        "analysis_processes": min(processors, 8),
+        "cors_origins": DEVELOPMENT_ORIGINS if given.get("env") == "development" else (),
+    }

@@ -1,0 +1,212 @@
+"""The two doors to the data: `read()`, which cannot write, and `write()`, which does all or nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from hefesto_api.domain.errors import StorageError, UsageError
+from hefesto_api.storage import postgresql, sqlite
+from hefesto_api.storage.base import Session
+from hefesto_api.storage.fairlock import FairLock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_SCHEMES = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+    "sqlite": "sqlite",
+}
+
+
+class Database:
+    """A database and this process's connections to it, which are opened when first used.
+
+    It may be made before a fork: each process opens its own connections.
+    """
+
+    def __init__(self, url: sa.URL, *, connections: int = 8, patience: float = 10) -> None:
+        self.url = url
+        self.is_sqlite = url.get_backend_name() == "sqlite"
+        self._connections = connections
+        self._patience = patience
+        self._opening = threading.Lock()
+        self._doors: _Doors | None = None
+        _all.add(self)
+
+    def __repr__(self) -> str:
+        return f"Database({self.url.render_as_string(hide_password=True)!r})"
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one moment of the data and cannot change it."""
+        with self._open().readers.connect() as session:
+            if self.is_sqlite:
+                _driver(session).execute("BEGIN")
+            yield session
+
+    @contextmanager
+    def write(self, *, durable: bool = True) -> Iterator[Session]:
+        """Open the session that may write: committed at the end, rolled back by an exception.
+
+        Keep it short: on SQLite it is the only writer of all processes. `durable=False` saves SQLite the
+        wait for the disk: a power cut (not a crash) may then lose the commit. Progress, heartbeats and
+        caches may; what a client was told is done may not. Raises StorageError.
+        """
+        if self.is_sqlite:
+            with self._turn(), self._open().writer.connect() as session:
+                _driver(session).execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                session.exec_driver_sql("BEGIN IMMEDIATE")
+                yield session
+                session.commit()
+        else:
+            with self._open().writer.begin() as session:
+                if not durable:
+                    session.exec_driver_sql("SET LOCAL synchronous_commit = off")
+                yield session
+
+    @contextmanager
+    def schema(self) -> Iterator[Session]:
+        """Open a session that may rebuild tables: as `write()`, with SQLite's foreign keys unenforced."""
+        if not self.is_sqlite:
+            with self._open().writer.begin() as session:
+                session.exec_driver_sql("SET LOCAL lock_timeout = 0")
+                yield session
+            return
+        with self._turn(), self._open().writer.connect() as session:
+            _driver(session).execute("PRAGMA foreign_keys=OFF")
+            session.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield session
+                session.commit()
+            finally:
+                session.invalidate()  # the next one is made afresh, with foreign keys on
+
+    def data_version(self) -> str:
+        """Return a value that differs after any commit of anybody; costs microseconds on SQLite.
+
+        On PostgreSQL it may also differ when nothing was changed here.
+        """
+        return self._open().data_version()
+
+    def writer_wait(self) -> tuple[int, float, int]:
+        """Return this process's write() calls, the seconds they waited in all, and how many wait now."""
+        lock = self._open().turn
+        return lock.acquisitions, lock.seconds_waited, lock.queue_length
+
+    def close(self) -> None:
+        """Close the idle connections; the next use opens new ones."""
+        if self._doors is not None and self._doors.pid == os.getpid():
+            self._doors.close()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        turn = self._open().turn
+        if not turn.acquire(self._patience):
+            raise StorageError("The database is busy; try again.", service="database", reason="busy")
+        try:
+            yield
+        finally:
+            turn.release()
+
+    def _open(self) -> _Doors:
+        doors = self._doors
+        if doors is None:
+            with self._opening:
+                doors = self._doors = self._doors or _Doors(self.url, self._connections, self._patience)
+        return doors
+
+    def forget(self) -> None:
+        """After a fork, in the child: what was open belongs to the parent, whose locks it would drop."""
+        if self._doors is not None:
+            _inherited.append(self._doors)
+        self._opening = threading.Lock()
+        self._doors = None
+
+
+class _Doors:
+    """The engines of one process."""
+
+    def __init__(self, url: sa.URL, connections: int, patience: float) -> None:
+        self.pid = os.getpid()
+        self.turn = FairLock()
+        self._watch_lock = threading.Lock()
+        self._watching: Any = None
+        if url.get_backend_name() == "sqlite":
+            sqlite.create_file(url)
+            self.readers = sqlite.engine(url, readers=connections, patience=patience)
+            self.writer = sqlite.engine(url, readers=None, patience=patience)
+        else:
+            self.writer = postgresql.engine(url, connections, patience)
+            self.readers = postgresql.readers(self.writer)
+
+    def data_version(self) -> str:
+        if self.writer.dialect.name == "postgresql":
+            with self.readers.connect() as session:
+                return str(session.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
+        with self._watch_lock:  # the number only compares within one connection, so it has its own
+            if self._watching is None:
+                self._watching = self.readers.raw_connection()
+                self._watching.detach()
+            return str(self._watching.dbapi_connection.execute("PRAGMA data_version").fetchone()[0])
+
+    def close(self) -> None:
+        with self._watch_lock:
+            if self._watching is not None:
+                self._watching.close()
+                self._watching = None
+        self.readers.dispose()
+        self.writer.dispose()
+
+
+def open_database(url: str, *, connections: int = 8, patience: float = 10) -> Database:
+    """Return the database of a URL, unopened.
+
+    `connections` is how many threads read at once; `patience` how many seconds to wait for a lock.
+
+    `sqlite:///relative/path.db`, `sqlite:////absolute/path.db`, `postgresql://` (or `postgres://`).
+    Raises UsageError for a URL that is none of these.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError:
+        raise UsageError("DATABASE_URL is not a database URL; try sqlite:///instance/hefesto.db") from None
+    scheme = _SCHEMES.get(parsed.drivername)
+    if scheme is None:
+        message = f"DATABASE_URL: {parsed.drivername}:// is not supported; use sqlite:/// or postgresql://"
+        raise UsageError(message)
+    parsed = parsed.set(drivername=scheme)
+    if scheme == "sqlite":
+        if parsed.database in {None, "", ":memory:"} or parsed.host:
+            raise UsageError("DATABASE_URL: SQLite needs a file, as in sqlite:///instance/hefesto.db")
+        parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))
+    return Database(parsed, connections=connections, patience=patience)
+
+
+def _driver(session: Session) -> Any:
+    return session.connection.dbapi_connection
+
+
+_all: weakref.WeakSet[Database] = weakref.WeakSet()
+_inherited: list[_Doors] = []  # kept, since dropping them would close the parent's files in the child
+
+
+def _before_fork() -> None:
+    for database in _all:
+        database.close()
+
+
+def _after_fork() -> None:
+    for database in _all:
+        database.forget()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_after_fork)

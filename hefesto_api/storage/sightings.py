@@ -1,0 +1,261 @@
+"""What an analysis writes about findings: in bulk, file by file, inside the stage's transaction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+import sqlalchemy as sa
+
+from hefesto_api.domain.identity import Fingerprints
+from hefesto_api.domain.lifecycle import FIXED, KnownFinding
+from hefesto_api.storage.findings import finding_history, findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import datetime
+
+    from hefesto_api.storage.base import Session
+
+_PRINTS = msgspec.msgpack.Decoder(Fingerprints)
+_KNOWN_COLUMNS = (
+    "id", "rule_id", "analyzer", "branch", "line", "function_name", "status", "reason", "prints", "file_path",
+)  # fmt: skip
+
+
+_PATHS_SQLITE = "SELECT value FROM json_each(:paths)"
+_PATHS_POSTGRESQL = "SELECT value FROM jsonb_array_elements_text(CAST(:paths AS jsonb))"
+
+
+def _within(dialect: str) -> sa.ColumnElement[bool]:
+    """Return "the file is one of :paths", a JSON list: one parameter however many they are."""
+    return findings.c.file_path.in_(sa.text(_PATHS_SQLITE if dialect == "sqlite" else _PATHS_POSTGRESQL))
+
+
+def pack_prints(prints: Fingerprints) -> bytes:
+    """Encode the fingerprints as a finding's row keeps them."""
+    return msgspec.msgpack.encode(prints)
+
+
+def unpack_prints(packed: bytes) -> Fingerprints:
+    """Decode the fingerprints of a finding's row."""
+    return _PRINTS.decode(packed)
+
+
+def known_in(
+    session: Session, project_id: str, paths: Sequence[str], *, tool: str = "hefesto"
+) -> dict[str, list[KnownFinding]]:
+    """Return what is known of a tool's findings in some files, of every branch, by path."""
+    statement = sa.select(*(findings.c[name] for name in _KNOWN_COLUMNS)).where(
+        findings.c.project_id == project_id,
+        findings.c.tool == tool,
+        _within(session.dialect.name),
+    )
+    by_path: dict[str, list[KnownFinding]] = {}
+    for row in session.execute(statement, {"paths": orjson.dumps(paths).decode()}):
+        by_path.setdefault(row.file_path, []).append(_known(row))
+    return by_path
+
+
+def _known(row: sa.Row[Any]) -> KnownFinding:
+    return KnownFinding(
+        id=row.id,
+        rule_id=row.rule_id,
+        analyzer=row.analyzer,
+        branch=row.branch,
+        line=row.line,
+        symbol=row.function_name,
+        status=row.status,
+        reason=row.reason,
+        prints=_PRINTS.decode(row.prints),
+    )
+
+
+def wording(session: Session, finding_ids: Sequence[str]) -> dict[str, tuple[int, int, str, str]]:
+    """Return (line, column, severity, description) of findings by their id."""
+    source = _PATHS_SQLITE if session.dialect.name == "sqlite" else _PATHS_POSTGRESQL
+    columns = (findings.c.id, findings.c.line, findings.c.column, findings.c.severity, findings.c.description)
+    rows = session.execute(
+        sa.select(*columns).where(findings.c.id.in_(sa.text(source))),
+        {"paths": orjson.dumps(list(finding_ids)).decode()},
+    )
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def paths_of_tool(session: Session, project_id: str, tool: str) -> set[str]:
+    """Return the files in which a finding of a tool stands that is not resolved."""
+    statement = (
+        sa.select(findings.c.file_path)
+        .distinct()
+        .where(findings.c.project_id == project_id, findings.c.tool == tool, findings.c.status != "resolved")
+    )
+    return set(session.execute(statement).scalars())
+
+
+def alone(session: Session, project_id: str, tool: str) -> None:
+    """Let nobody else bring in findings of this tool of this project until the transaction ends.
+
+    SQLite has one writer anyway.
+    """
+    if session.dialect.name == "postgresql":
+        key = {"key": f"{project_id} {tool}"}
+        session.execute(sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:key, 0))"), key)
+
+
+def insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Insert new findings, given as complete rows."""
+    if rows:
+        session.execute(sa.insert(findings), rows)
+
+
+_SEEN_AGAIN = (
+    "line", "column", "end_line", "end_column", "severity", "severity_rank", "confidence", "description",
+    "recommendation", "code_snippet", "line_text", "function_name", "class_name", "cwe", "metadata",
+    "suppression", "prints", "branch", "analysis_id", "last_seen", "file_path",
+)  # fmt: skip
+_UPDATE_SEEN = (
+    sa.update(findings)
+    .where(findings.c.id == sa.bindparam("of_id"), findings.c.analysis_id != sa.bindparam("new_analysis_id"))
+    .values(
+        {name: sa.bindparam(f"new_{name}", type_=findings.c[name].type) for name in _SEEN_AGAIN}
+        | {"occurrence_count": findings.c.occurrence_count + 1}
+    )
+)
+
+
+def saw_again(session: Session, rows: Iterable[dict[str, Any]]) -> None:
+    """Record sightings: where the finding is now and what is said of it; nothing a person set.
+
+    A row that this analysis wrote before (it was interrupted and runs again) is left as it is.
+    """
+    bound = [{"of_id": row["id"]} | {f"new_{name}": row[name] for name in _SEEN_AGAIN} for row in rows]
+    if bound:
+        session.execute(_UPDATE_SEEN, bound)
+
+
+_SET_STATUS = (
+    sa.update(findings)
+    .where(findings.c.id == sa.bindparam("of_id"), findings.c.status == sa.bindparam("old_status"))
+    .values(
+        status=sa.bindparam("new_status"),
+        reason=sa.bindparam("new_reason"),
+        resolved_at=sa.bindparam("new_resolved_at", type_=findings.c.resolved_at.type),
+        updated_at=sa.bindparam("new_updated_at", type_=findings.c.updated_at.type),
+        updated_by=None,
+        revision=findings.c.revision + 1,
+    )
+)
+
+
+def set_status(session: Session, known: KnownFinding, status: str, reason: str | None, now: datetime) -> bool:
+    """Change the status of a finding unless somebody changed it since it was read; tell whether it was."""
+    values = {
+        "of_id": known.id,
+        "old_status": known.status,
+        "new_status": status,
+        "new_reason": reason,
+        "new_resolved_at": now if reason == FIXED else None,
+        "new_updated_at": now,
+    }
+    return session.execute(_SET_STATUS, values).rowcount == 1
+
+
+def add_history(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Append to histories, given as complete rows."""
+    if rows:
+        session.execute(sa.insert(finding_history), rows)
+
+
+def bump_unchanged(
+    session: Session,
+    project_id: str,
+    paths: Sequence[str],
+    analysis_id: str,
+    now: datetime,
+    *,
+    without: str,
+    groups: Sequence[str],
+) -> None:
+    """Record another sighting of what stands in files that did not change, but for the rule `without`."""
+    statement = (
+        sa.update(findings)
+        .where(
+            findings.c.project_id == project_id,
+            findings.c.tool == "hefesto",
+            findings.c.status != "resolved",
+            findings.c.rule_id != without,
+            findings.c.analyzer.in_(groups),
+            findings.c.analysis_id != analysis_id,
+            _within(session.dialect.name),
+        )
+        .values(occurrence_count=findings.c.occurrence_count + 1, last_seen=now, analysis_id=analysis_id)
+    )
+    session.execute(statement, {"paths": orjson.dumps(paths).decode()})
+
+
+def seen_by(
+    session: Session, project_id: str, paths: Sequence[str], analysis_id: str
+) -> Iterator[sa.Row[Any]]:
+    """Yield the rows of the findings that an analysis saw in some files, by place."""
+    statement = (
+        sa.select(findings)
+        .where(
+            findings.c.project_id == project_id,
+            findings.c.analysis_id == analysis_id,
+            _within(session.dialect.name),
+        )
+        .order_by(findings.c.file_path, findings.c.line, findings.c.column)
+    )
+    yield from session.execute(statement, {"paths": orjson.dumps(paths).decode()})
+
+
+def resolved_by_hand(session: Session, project_id: str, paths: Sequence[str]) -> set[str]:
+    """Return those of some files that hold a finding a person resolved: an analysis must look again."""
+    statement = (
+        sa.select(findings.c.file_path)
+        .distinct()
+        .where(
+            findings.c.project_id == project_id,
+            findings.c.tool == "hefesto",
+            findings.c.status == "resolved",
+            sa.func.coalesce(findings.c.reason, "") != FIXED,
+            _within(session.dialect.name),
+        )
+    )
+    return set(session.execute(statement, {"paths": orjson.dumps(paths).decode()}).scalars())
+
+
+def paths_with_rule(session: Session, project_id: str, rule_id: str) -> set[str]:
+    """Return the files in which a finding of a rule stands that is not resolved."""
+    statement = sa.select(findings.c.file_path).where(
+        findings.c.project_id == project_id,
+        findings.c.tool == "hefesto",
+        findings.c.rule_id == rule_id,
+        findings.c.status != "resolved",
+    )
+    return set(session.execute(statement).scalars())
+
+
+def move(session: Session, project_id: str, branch: str, renamed: dict[str, str], now: datetime) -> None:
+    """Carry the findings of files that were renamed (new path -> old path) over to their new paths."""
+    for new, old in renamed.items():
+        same = sa.and_(findings.c.project_id == project_id, findings.c.file_path == old)
+        here = sa.and_(same, findings.c.branch == branch)
+        moved = session.execute(sa.select(findings.c.id).where(here)).scalars().all()
+        session.execute(sa.update(findings).where(here).values(file_path=new))
+        details = f"The file {old} is {new} now."
+        add_history(
+            session,
+            [
+                {
+                    "finding_id": one,
+                    "timestamp": now,
+                    "action": "moved",
+                    "user": None,
+                    "details": details,
+                    "data": None,
+                }
+                for one in moved
+            ],
+        )

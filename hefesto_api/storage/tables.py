@@ -1,0 +1,31 @@
+"""Every table, known to `metadata` once this is imported: what migrations and checks look at."""
+
+from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
+from hefesto_api.storage.base import metadata
+from hefesto_api.storage.contents import contents, functions, project_files
+from hefesto_api.storage.findings import finding_history, findings
+from hefesto_api.storage.idempotency import idempotency_keys
+from hefesto_api.storage.jobs import jobs
+from hefesto_api.storage.outbox import outbox
+from hefesto_api.storage.projects import projects
+from hefesto_api.storage.schedules import schedules
+from hefesto_api.storage.workers import workers
+
+__all__ = [
+    "analyses",
+    "analysis_chunks",
+    "analysis_inputs",
+    "batches",
+    "contents",
+    "finding_history",
+    "findings",
+    "functions",
+    "idempotency_keys",
+    "jobs",
+    "metadata",
+    "outbox",
+    "project_files",
+    "projects",
+    "schedules",
+    "workers",
+]

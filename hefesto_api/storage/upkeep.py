@@ -1,0 +1,39 @@
+"""What is removed after a while because nothing needs it; findings and analyses are never touched."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from hefesto_api.domain import clock
+from hefesto_api.storage import contents, idempotency, jobs, outbox, workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from hefesto_api.storage.base import Session
+    from hefesto_api.storage.database import Database
+
+UNUSED_CONTENTS = timedelta(days=30)
+ENDED_JOBS = timedelta(days=7)
+TOLD_EVENTS = timedelta(days=7)
+SILENT_WORKERS = timedelta(days=1)
+
+
+def run(db: Database) -> None:
+    """Remove contents that no file holds any more, ended jobs, told events and answers kept for repeats."""
+    now = clock.now()
+    _until_none_is_left(db, lambda session: contents.sweep(session, now - UNUSED_CONTENTS))
+    _until_none_is_left(db, lambda session: jobs.purge(session, now - ENDED_JOBS))
+    with db.write() as session:
+        outbox.purge(session, now - TOLD_EVENTS)
+        idempotency.purge(session, now=now)
+        workers.forget(session, now - SILENT_WORKERS)
+
+
+def _until_none_is_left(db: Database, remove_some: Callable[[Session], int]) -> None:
+    """Remove a few at a time, so that nobody waits long for the writer's door."""
+    while True:
+        with db.write() as session:
+            if remove_some(session) == 0:
+                return

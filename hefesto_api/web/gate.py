@@ -1,0 +1,111 @@
+"""Who is let near at all, before any credential: this machine alone, unless it was said otherwise.
+
+A service without access control that trusts loopback can still be reached from afar, by a proxy on the same
+machine or by a name that resolves to it (DNS rebinding); both show in the headers.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from flask import Flask, request
+
+from hefesto_api.domain.errors import MalformedRequest, UsageError
+from hefesto_api.web.context import runtime
+from hefesto_api.web.errors import InsufficientPermissions
+
+if TYPE_CHECKING:
+    from hefesto_api.settings import Settings
+
+_FORWARDED = (
+    "HTTP_FORWARDED",
+    "HTTP_X_FORWARDED_FOR",
+    "HTTP_X_FORWARDED_HOST",
+    "HTTP_X_FORWARDED_PROTO",
+    "HTTP_X_FORWARDED_PORT",
+    "HTTP_X_FORWARDED_SERVER",
+    "HTTP_X_REAL_IP",
+)
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
+REMEDY = "Set HEFESTO_AUTH=open to serve everybody who can reach this address."
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Refuse what the settings do not let in; raises UsageError for settings this version cannot honour."""
+    refuse_unsupported(settings)
+    if not settings.auth:
+        app.before_request(refuse_strangers)
+    elif settings.allowed_hosts:
+        app.before_request(refuse_other_hosts)
+
+
+def refuse_unsupported(settings: Settings) -> None:
+    """Refuse settings that promise what this version does not do."""
+    if settings.auth == "required":
+        raise UsageError(
+            "HEFESTO_AUTH=required: this version has no access control yet and will not pretend to. "
+            "Leave it unset to serve this machine alone, or set HEFESTO_AUTH=open."
+        )
+
+
+def refuse_unless_decided(settings: Settings) -> None:
+    """Refuse to serve behind a server whose address we cannot know, until somebody says who may call."""
+    if not settings.auth and not settings.development:
+        raise UsageError(
+            "HEFESTO_AUTH is not set, and a WSGI server may be bound to any address. "
+            "Set HEFESTO_AUTH=open (everybody who can reach it may call), or HEFESTO_ENV=development."
+        )
+
+
+def refuse_strangers() -> None:
+    """Refuse requests that came through a proxy or for another host name."""
+    environ = request.environ
+    if any(name in environ for name in _FORWARDED):
+        raise InsufficientPermissions(f"Open on this machine only: the request was forwarded. {REMEDY}")
+    if _host() not in LOOPBACK_NAMES.union(runtime().settings.allowed_hosts):
+        raise InsufficientPermissions(f"Open on this machine only: the Host is foreign. {REMEDY}")
+    origin = environ.get("HTTP_ORIGIN")
+    if origin and request.method not in {"GET", "HEAD", "OPTIONS"} and not _is_ours(origin):
+        raise InsufficientPermissions("Pages of other origins may not call; see HEFESTO_CORS_ORIGINS.")
+
+
+def refuse_other_hosts() -> None:
+    """Refuse host names that the settings do not allow; loopback stays, for probes on the machine."""
+    if _host() not in LOOPBACK_NAMES.union(runtime().settings.allowed_hosts):
+        raise InsufficientPermissions("This service does not answer to that Host; see HEFESTO_ALLOWED_HOSTS.")
+
+
+def from_this_machine() -> bool:
+    """Tell whether the other end of the connection is a loopback address (or a local socket)."""
+    address = request.environ.get("REMOTE_ADDR") or ""
+    try:
+        return not address or ip_address(address).is_loopback
+    except ValueError:
+        return not address.strip("/")
+
+
+def _is_ours(origin: str) -> bool:
+    """Tell whether a browser's page may send what needs no preflight (an empty POST, a form)."""
+    settings = runtime().settings
+    if origin in settings.cors_origins:
+        return True
+    try:
+        name = urlsplit(origin).hostname
+    except ValueError:
+        return False
+    return name in {"localhost", "127.0.0.1", "::1", *settings.allowed_hosts}
+
+
+def _host() -> str:
+    host: str = request.environ.get("HTTP_HOST") or request.environ.get("SERVER_NAME", "")
+    name = host[: host.rindex(":")] if _has_port(host) else host
+    if not name or not name.isascii():
+        raise MalformedRequest("The Host header is not a host name.")
+    return name.lower().rstrip(".")
+
+
+def _has_port(host: str) -> bool:
+    colon = host.rfind(":")
+    return colon > host.rfind("]")

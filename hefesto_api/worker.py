@@ -1,0 +1,281 @@
+"""The worker: takes jobs from the lease table and does them, until it is told to stop.
+
+Where the phases meet: the table of job kinds says which service does which work. A job is leased for a short
+time and the lease renewed while it runs, so that the jobs of a worker that dies come back in seconds; those
+of a worker of this host that is known to be dead come back at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from msgspec.structs import replace
+
+from hefesto_api.analyzers.engine import Engine
+from hefesto_api.analyzers.registry import Thresholds
+from hefesto_api.domain import clock
+from hefesto_api.domain.errors import HefestoError, StorageError
+from hefesto_api.features.analysis import execution
+from hefesto_api.features.analysis.run import Hooks, Interrupted
+from hefesto_api.features.findings import triage
+from hefesto_api.storage import jobs, schedules, upkeep, workers
+from hefesto_api.storage.jobs import LeaseLost
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import FrameType
+
+    from hefesto_api.runtime import Runtime
+    from hefesto_api.settings import Settings
+    from hefesto_api.storage.jobs import Job
+
+log = structlog.get_logger("worker")
+
+LEASE_SECONDS = 15.0
+BEAT_SECONDS = 4.0
+LOOK_SECONDS = 0.05  # between looks at whether anything changed; a look costs microseconds on SQLite
+ANYWAY_SECONDS = 1.0  # between looks for due jobs when nothing changed: their time may have come
+RETRY_SECONDS = 5.0  # a job that waits for its next attempt holds up its lane
+FAILURES = 3  # of its own, after which a job is given up
+NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
+SCHEDULES = {"upkeep": 3600}
+
+
+class Slot:
+    """What one thread of the worker works with: jobs share nothing but the database."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self.engine = engine_of(runtime.settings)
+        self.stop = threading.Event()  # the job at hand must end
+
+
+def engine_of(settings: Settings) -> Engine:
+    """Make an engine as the settings want it."""
+    thresholds = Thresholds(
+        settings.complexity_thresholds, settings.max_function_lines, settings.max_parameters
+    )
+    return Engine(thresholds, settings.analysis_processes)
+
+
+def analyse(slot: Slot, job: Job) -> None:
+    """Carry out an analysis, or go on with one that was interrupted."""
+    hooks = Hooks(
+        hold=lambda session: jobs.hold(session, job), stop=slot.stop, roots=slot.runtime.settings.roots
+    )
+    execution.execute(slot.runtime.db, slot.engine, job.payload["analysis_id"], hooks)
+
+
+def keep_up(slot: Slot, job: Job) -> None:
+    """Remove what nothing needs any more, and open findings that were ignored until now."""
+    upkeep.run(slot.runtime.db)
+    triage.wake(slot.runtime.db)
+
+
+def give_up_analysis(runtime: Runtime, job: Job) -> None:
+    """Tell those who wait that an analysis will not be tried again."""
+    reason = f"Given up after {job.attempts} attempts; the worker's log says why each of them ended."
+    execution.fail(runtime.db, job.payload["analysis_id"], reason)
+
+
+KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
+    "analysis": analyse,
+    "upkeep": keep_up,
+}
+GIVEN_UP: Mapping[str, Callable[[Runtime, Job], None]] = {"analysis": give_up_analysis}
+
+
+class Worker:
+    """Some slots that lease and do jobs, and one thread that keeps their leases and the schedules."""
+
+    def __init__(self, runtime: Runtime, slots: int = 2) -> None:
+        self._runtime = runtime
+        self._db = runtime.db
+        self._stopping = threading.Event()
+        self._slots = [Slot(runtime) for _ in range(slots)]
+        with self._db.write() as session:
+            self._me = workers.register(session, host_name(), os.getpid(), slots)
+
+    def run(self) -> None:
+        """Work until `stop`; then end the jobs at hand where they are (they go on elsewhere or later)."""
+        self.adopt()
+        threads = [
+            threading.Thread(target=self._work, args=(slot,), name=f"slot-{number}", daemon=True)
+            for number, slot in enumerate(self._slots)
+        ]
+        threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
+        for thread in threads:
+            thread.start()
+        log.info("worker_started", worker=self._me.id, slots=len(self._slots))
+        for thread in threads:
+            thread.join()
+        self.close()
+
+    def close(self) -> None:
+        """Sign off, and end the parser children."""
+        with self._db.write() as session:
+            workers.leave(session, self._me)
+        for slot in self._slots:
+            slot.engine.close()
+
+    def stop(self) -> None:
+        """Take no more jobs, and interrupt those at hand."""
+        self._stopping.set()
+        for slot in self._slots:
+            slot.stop.set()
+
+    def drain(self) -> int:
+        """Do every job that is due, in this thread, and return how many; for tests and one-off commands."""
+        done = 0
+        while job := jobs.lease(self._db, self._me.id, list(KINDS), LEASE_SECONDS):
+            self._do(self._slots[0], job)
+            done += 1
+        return done
+
+    def adopt(self) -> None:
+        """Give back at once what dead workers of this host had leased."""
+        with self._db.write() as session:
+            for other in workers.on_host(session, host_name()):
+                if other.id != self._me.id and not _is_alive(other.pid):
+                    jobs.release(session, other.id)
+                    workers.leave(session, other)
+            for name, seconds in SCHEDULES.items():
+                schedules.ensure(session, name, every_seconds=seconds)
+        self._reap()
+
+    def _work(self, slot: Slot) -> None:
+        version, looked = "", 0.0
+        while not self._stopping.is_set():
+            try:
+                seen = self._db.data_version()
+                now = clock.now().timestamp()
+                if seen != version or now - looked > ANYWAY_SECONDS:
+                    version, looked = seen, now
+                    while job := self._lease():
+                        self._do(slot, job)
+            except HefestoError as error:  # the database is away: look again in a moment
+                log.warning("worker_waits", reason=error.message)
+                self._stopping.wait(ANYWAY_SECONDS)
+            self._stopping.wait(LOOK_SECONDS)
+
+    def _lease(self) -> Job | None:
+        if self._stopping.is_set():
+            return None
+        return jobs.lease(self._db, self._me.id, list(KINDS), LEASE_SECONDS)
+
+    def _do(self, slot: Slot, job: Job) -> None:
+        """Do one job and write down how it ended."""
+        try:
+            with self._kept(slot, job):
+                KINDS[job.kind](slot, job)
+            with self._db.write() as session:
+                jobs.finish(session, job)
+        except LeaseLost:
+            log.warning("lease_lost", job=job.id, kind=job.kind)
+        except Interrupted:
+            self._fail(job, "The worker was stopped.", retry_in=0.0)
+        except Exception as error:
+            log.exception("job_failed", job=job.id, kind=job.kind)
+            self._fail(_tried_enough(job, error), f"{type(error).__name__}: {error}", RETRY_SECONDS)
+
+    def _fail(self, job: Job, error: str, retry_in: float | None = None) -> None:
+        try:
+            with self._db.write() as session:
+                status = jobs.fail(session, job, error, retry_in=retry_in)
+        except LeaseLost:
+            return
+        if status == "dead":
+            self._give_up(job.id)
+
+    @contextmanager
+    def _kept(self, slot: Slot, job: Job) -> Iterator[None]:
+        """Renew the lease while the job runs; a job that was lost or cancelled is told to stop."""
+        ended = threading.Event()
+
+        def keep() -> None:
+            while not ended.wait(BEAT_SECONDS):
+                try:
+                    if not jobs.heartbeat(self._db, job, LEASE_SECONDS):
+                        slot.stop.set()
+                        return
+                except HefestoError as error:
+                    log.warning("heartbeat_failed", job=job.id, reason=error.message)
+
+        slot.stop.clear()
+        if self._stopping.is_set():
+            slot.stop.set()
+        keeper = threading.Thread(target=keep, name="lease", daemon=True)
+        keeper.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            keeper.join()
+
+    def _keep_house(self) -> None:
+        while not self._stopping.wait(BEAT_SECONDS):
+            try:
+                with self._db.write(durable=False) as session:
+                    workers.beat(session, self._me)
+                self._reap()
+                schedules.tick(self._db)
+            except HefestoError as error:
+                log.warning("worker_waits", reason=error.message)
+
+    def _reap(self) -> None:
+        for job_id, status in jobs.reap(self._db):
+            log.warning("lease_expired", job=job_id, status=status)
+            if status == "dead":
+                self._give_up(job_id)
+
+    def _give_up(self, job_id: str) -> None:
+        with self._db.read() as session:
+            job = jobs.get(session, job_id)
+        if job.kind in GIVEN_UP:
+            GIVEN_UP[job.kind](self._runtime, job)
+
+
+def main(runtime: Runtime, slots: int = 2) -> None:
+    """Work until SIGTERM or SIGINT, behind the web processes: they answer while it takes all cores."""
+    os.nice(NICENESS)
+    worker = Worker(runtime, slots)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    worker.run()
+
+
+def _tried_enough(job: Job, error: Exception) -> Job:
+    """Give a job up early that fails by itself: attempts are many for those that a kill or an outage ends."""
+    if isinstance(error, StorageError) or job.attempts < FAILURES:
+        return job
+    return replace(job, max_attempts=job.attempts)
+
+
+def host_name() -> str:
+    """Name this host so that a process number means something on it: containers share their host's name."""
+    try:
+        namespace = str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        namespace = ""
+    return f"{socket.gethostname()} {namespace}".strip()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,61 @@
+"""What tests of the command share: a small tree, and the command as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+EVAL = "def run(text):\n    return eval(text)\n"
+SHELL = "import subprocess\n\n\ndef call(line):\n    subprocess.call(line, shell=True)\n"
+
+
+class Hefesto(Protocol):
+    """Runs the command and waits for it."""
+
+    def __call__(self, *arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    """The environment of a command whose state is in the test's own folder."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    kept |= {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    return kept | {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A folder outside git with two files that have one HIGH finding each."""
+    folder = tmp_path / "shop"
+    (folder / "pay").mkdir(parents=True)
+    (folder / "run.py").write_text(EVAL)
+    (folder / "pay" / "shell.py").write_text(SHELL)
+    return folder
+
+
+@pytest.fixture
+def hefesto(environ: dict[str, str], tree: Path) -> Hefesto:
+    """The command, in the tree."""
+
+    def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv(*arguments),
+            cwd=tree,
+            env=environ | more,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+
+    return run
+
+
+def argv(*arguments: str | Path) -> list[str]:
+    """Return the command line of the command."""
+    return [sys.executable, "-m", "hefesto_api", *map(str, arguments)]

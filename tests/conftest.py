@@ -1,0 +1,54 @@
+"""What tests of the application share: an application on a database of its own, and a client to it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hefesto_api import runtime as runtimes
+from hefesto_api import settings as all_settings
+from hefesto_api.app import create_app
+from hefesto_api.storage import migrate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from flask import Flask
+    from flask.testing import FlaskClient
+    from hefesto_api.settings import Settings
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """The settings of an installation in an empty folder, whose `src` may be analysed."""
+    (tmp_path / "src").mkdir()
+    return all_settings.load({"HEFESTO_ROOTS": str(tmp_path / "src")}, tmp_path)
+
+
+@pytest.fixture
+def make_app() -> Iterator[Callable[..., Flask]]:
+    """Make applications with settings of one's own; their databases are migrated, and closed at the end."""
+    opened = []
+
+    def make(settings: Settings) -> Flask:
+        runtime = runtimes.build(settings)
+        migrate.upgrade(runtime.db)
+        opened.append(runtime)
+        return create_app(runtime=runtime)
+
+    yield make
+    for runtime in opened:
+        runtime.close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask], settings: Settings) -> Flask:
+    """The application, with an empty database."""
+    return make_app(settings)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of the application."""
+    return app.test_client()

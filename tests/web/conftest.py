@@ -1,0 +1,27 @@
+"""An application with the sample feature."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hefesto_api import runtime as runtimes
+from hefesto_api.app import create_app
+from hefesto_api.storage import migrate
+from tests.web import sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from flask import Flask
+    from hefesto_api.settings import Settings
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    """The application of the sample feature alone."""
+    sample.made.clear()
+    runtime = runtimes.build(settings)
+    migrate.upgrade(runtime.db)
+    yield create_app(runtime=runtime, features=(sample,))
+    runtime.close()
