@@ -70,6 +70,7 @@ class Engine:
         self.version = _version(self.thresholds)
         self.examined = 0
         self._children = [ParserChild(self.thresholds) for _ in range(max(processes, 1))]
+        self._running: _Run | None = None
 
     def run(self, files: Iterable[SourceFile]) -> Generator[tuple[SourceFile, bytes], None, None]:
         """Yield (file, packed report) for every file, as they are done; see `child.unpack`.
@@ -89,17 +90,25 @@ class Engine:
         yield from self._run([task] for task in tasks)
 
     def _run(self, tasks: Iterable[Iterable[Examination]]) -> Generator[tuple[SourceFile, bytes], None, None]:
-        run = _Run(self._children, tasks)
+        self._settle()
+        run = self._running = _Run(self._children, tasks)
         try:
             for result in run.results():
                 self.examined += 1
                 yield result
         finally:
-            if run.stop():
-                self._children = [ParserChild(self.thresholds) for _ in self._children]
+            if run is self._running:
+                self._settle()
+
+    def _settle(self) -> None:
+        """End the run at hand, if its iterator was left in the middle and nobody has closed it yet."""
+        run, self._running = self._running, None
+        if run is not None and run.stop():
+            self._children = [ParserChild(self.thresholds) for _ in self._children]
 
     def close(self) -> None:
-        """End the parser children."""
+        """End the run at hand and the parser children."""
+        self._settle()
         for child in self._children:
             child.close()
 

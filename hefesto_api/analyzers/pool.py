@@ -120,6 +120,8 @@ class ParserChild:
             close_fds=True,
         )
         process = self._process
+        if self._closed:  # `break_off` came before there was anything to end
+            raise BrokenPipeError
         assert process.stdin is not None  # noqa: S101 - a pipe by construction
         _write(process.stdin.fileno(), LENGTH.pack(len(self._hello)) + self._hello)
         self._take(len(READY), time.monotonic() + START_SECONDS)

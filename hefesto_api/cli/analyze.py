@@ -15,6 +15,7 @@ from hefesto_api.cli import failures
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hefesto_api.cli.failures import Interruption
     from hefesto_api.cli.results import Result
     from hefesto_api.features.analysis.local import Selection
     from hefesto_api.storage.database import Database
@@ -105,11 +106,11 @@ def command(**options: Any) -> None:
 
     Exits with 0, or 1 when --fail-on finds something, 2 for a wrong use, 3 when the analysis failed.
     """
-    with failures.told():
-        failures.leave(run(Wish(**options)))
+    with failures.told() as interruption:
+        failures.leave(run(Wish(**options), interruption))
 
 
-def run(wish: Wish) -> int:
+def run(wish: Wish, interruption: Interruption) -> int:
     """Analyse, report, and return the exit status."""
     began = time.monotonic()
     from hefesto_api.cli import output, results, state  # noqa: PLC0415 - `--help` needs none of the engine
@@ -119,7 +120,7 @@ def run(wish: Wish) -> int:
         output.make_sure_writable(wish.output)
     selections = local.select(wish.paths)
     with state.opened(os.environ, failures.say) as db:
-        found, examined = _analyse(db, selections, wish)
+        found, examined = _analyse(db, selections, wish, interruption)
         for result in found:
             if result.record.status != "completed":
                 failures.say(results.failure(result))
@@ -135,7 +136,9 @@ def run(wish: Wish) -> int:
     return failures.GATE_FAILED if results.gate_fails(found, wish.fail_on) else failures.CLEAN
 
 
-def _analyse(db: Database, selections: Sequence[Selection], wish: Wish) -> tuple[list[Result], int]:
+def _analyse(
+    db: Database, selections: Sequence[Selection], wish: Wish, interruption: Interruption
+) -> tuple[list[Result], int]:
     """Carry the analyses out; return them, and how many files had to be examined."""
     from hefesto_api.analyzers.engine import Engine  # noqa: PLC0415
     from hefesto_api.analyzers.registry import Thresholds  # noqa: PLC0415
@@ -153,10 +156,14 @@ def _analyse(db: Database, selections: Sequence[Selection], wish: Wish) -> tuple
     try:
         with progress.shown(quiet=wish.quiet or not sys.stderr.isatty()) as hooks_for:
             for selection in selections:
-                with state.exclusive(os.environ, selection.project, failures.say):
+                hooks = hooks_for(selection)._replace(stop=interruption)
+                with (
+                    state.exclusive(os.environ, selection.project, failures.say),
+                    interruption.deferred(),
+                ):
                     record = local.analyse(
                         db, engine, selection, _options(wish, selection),
-                        diff_base=wish.diff_base, hooks=hooks_for(selection),
+                        diff_base=wish.diff_base, hooks=hooks,
                     )  # fmt: skip
                 found.append(Result(selection, record))
     finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import contextmanager
@@ -19,8 +20,50 @@ CLEAN, GATE_FAILED, USAGE, FAILED = 0, 1, 2, 3
 _USAGE_ERRORS = (UsageError, InvalidFilePath, Invalid, NotFound)
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: the same way out as Ctrl-C."""
+PATIENCE = 10.0
+"""Seconds within which interrupted work comes to its next safe place; later it is simply ended."""
+
+
+class Interruption:
+    """Ctrl-C or SIGTERM: KeyboardInterrupt at once, or noted for work that looks out for it.
+
+    An exception out of a signal handler may strike inside a lock's own code and leave it locked for ever,
+    and the threads of an analysis share queues: such work is `deferred` and asks `is_set` between its steps.
+    Asked a second time the process just ends: nothing is lost by that, some work is done again.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._deferred = False
+
+    def is_set(self) -> bool:
+        """Tell whether somebody asked to stop."""
+        return self.number != 0
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Run work that ends by itself, in good time, once `is_set`."""
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            if self.number:
+                raise KeyboardInterrupt
+
+    def asked(self, number: int, _frame: FrameType | None) -> None:
+        """Be the handler of the signals, and of the timer behind them."""
+        if self.number:
+            self._end()
+        self.number = number
+        if not self._deferred:
+            raise KeyboardInterrupt
+        signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+
+    def _end(self) -> NoReturn:
+        os.write(2, b"\nhefesto: interrupted.\n")
+        os._exit(128 + self.number)
 
 
 def say(message: str) -> None:
@@ -42,22 +85,22 @@ def leave(status: int) -> NoReturn:
 
 
 @contextmanager
-def told() -> Iterator[None]:
+def told() -> Iterator[Interruption]:
     """Turn our errors, Ctrl-C and SIGTERM into a line and a status."""
-    previous = signal.signal(signal.SIGTERM, _terminate)
+    interruption = Interruption()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    previous = {number: signal.signal(number, interruption.asked) for number in numbers}
     try:
-        yield
+        yield interruption
     except HefestoError as error:
         say(error.message)
         leave(USAGE if isinstance(error, _USAGE_ERRORS) else FAILED)
-    except KeyboardInterrupt as interrupt:
+    except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one is enough: what follows only cleans up
         click.echo("\nhefesto: interrupted.", err=True)
-        number = signal.SIGTERM if isinstance(interrupt, Terminated) else signal.SIGINT
-        sys.exit(128 + number)
+        sys.exit(128 + (interruption.number or signal.SIGINT))
     finally:
-        signal.signal(signal.SIGTERM, previous)
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+        for number in (signal.SIGTERM, signal.SIGALRM):
+            signal.signal(number, previous[number])
+        if not interruption.is_set():
+            signal.signal(signal.SIGINT, previous[signal.SIGINT])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -12,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hefesto_api.adapters.history import checked_out, top_level
 from hefesto_api.analyzers.workspace import resolve
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import StorageError
 from hefesto_api.features.analysis import execution
+from hefesto_api.features.analysis.run import Interrupted
 from hefesto_api.features.analysis.service import branch_of
 from hefesto_api.storage import analyses, projects, recorded
 
@@ -97,15 +96,13 @@ def analyse(
 ) -> AnalysisRecord:
     """Analyse a selection now and return the analysis's row, which also tells of a failure.
 
-    An interruption (KeyboardInterrupt) leaves it cancelled and is raised again.
+    Raises Interrupted when the hooks say stop; the analysis is cancelled then.
     """
     record = create(db, selection, wanted, diff_base)
     try:
         return execution.execute(db, engine, record.id, hooks)
-    except KeyboardInterrupt:
-        # It may have come while the database's door was being opened or closed, and it may not open again:
-        # the next command for this project then tidies up.
-        with suppress(StorageError, RuntimeError), db.write() as session:
+    except Interrupted:
+        with db.write() as session:
             ended = {"status": "cancelled", "finished_at": clock.now()}
             analyses.change(session, record.id, only=analyses.ACTIVE, **ended)
         raise

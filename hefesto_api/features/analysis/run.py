@@ -9,7 +9,7 @@ whole stages from the last on.
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from hefesto_api.analyzers import child
 from hefesto_api.analyzers.base import FileReport
@@ -22,7 +22,6 @@ from hefesto_api.features.analysis.record import Examined, Writer
 from hefesto_api.storage import analyses, contents, recorded, sightings
 
 if TYPE_CHECKING:
-    import threading
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
     from pathlib import Path
 
@@ -50,6 +49,14 @@ class Interrupted(Exception):
     """The process is about to end; the analysis goes on from its last chunk when it is run again."""
 
 
+class Stop(Protocol):
+    """Says whether somebody asked to stop; a `threading.Event` is one."""
+
+    def is_set(self) -> bool:
+        """Tell whether to stop at the next safe place."""
+        ...
+
+
 class Hooks(NamedTuple):
     """What the caller has a say in: `hold` raises in a transaction that must not commit any more.
 
@@ -58,7 +65,7 @@ class Hooks(NamedTuple):
 
     hold: Callable[[Session], None] = lambda session: None
     progress: Callable[[int, int], None] = lambda done, total: None
-    stop: threading.Event | None = None
+    stop: Stop | None = None
     roots: Sequence[Path] | None = None
 
 
