@@ -12,6 +12,7 @@ from hefesto_api.analyzers.workspace.beneath import READ, open_beneath, open_by_
 from hefesto_api.domain.errors import InvalidFilePath
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests import privileges
 
 
 def is_source(path: str) -> bool:
@@ -155,10 +156,9 @@ def test_without_roots_nothing_is_allowed(root: Path) -> None:
         assert refusal.value.reason == "outside_roots"
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_refused(root: Path) -> None:
     (root / "a.py").chmod(0)
-    with pytest.raises(InvalidFilePath) as refusal:
+    with privileges.bound_by_modes(), pytest.raises(InvalidFilePath) as refusal:
         resolve("a.py", [root])
     assert refusal.value.reason == "not_readable"
 

@@ -12,6 +12,7 @@ import pytest
 from hefesto_api.adapters.history import open_history
 from hefesto_api.analyzers.workspace import Limits, Skipped, open_root, resolve, shown
 from hefesto_api.domain.errors import InvalidFilePath
+from tests import privileges
 from tests.hostile import trees
 
 if TYPE_CHECKING:
@@ -58,17 +59,17 @@ def test_files_past_the_longest_path_are_read(hostile_tree: HostileTree) -> None
         assert tree.read(leaf) == b""
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_what_may_not_be_read_is_told_of(hostile_tree: HostileTree) -> None:
     (hostile_tree.root / "good.py").chmod(0)
     (hostile_tree.root / "pkg").chmod(0)
-    with open_root(resolve(hostile_tree.root, [hostile_tree.root])) as tree:
-        found = tree.discover(wanted=is_python)
-        [good] = [entry for entry in found.entries if entry.path == "good.py"]
-        assert tree.content(good) == Skipped("good.py", "unreadable")
+    with privileges.bound_by_modes():
+        with open_root(resolve(hostile_tree.root, [hostile_tree.root])) as tree:
+            found = tree.discover(wanted=is_python)
+            [good] = [entry for entry in found.entries if entry.path == "good.py"]
+            assert tree.content(good) == Skipped("good.py", "unreadable")
+        with pytest.raises(InvalidFilePath) as refusal:
+            resolve("good.py", [hostile_tree.root])
     assert Skipped("pkg", "unreadable") in found.skipped
-    with pytest.raises(InvalidFilePath) as refusal:
-        resolve("good.py", [hostile_tree.root])
     assert refusal.value.reason == "not_readable"
     (hostile_tree.root / "pkg").chmod(0o755)
 

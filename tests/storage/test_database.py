@@ -282,10 +282,8 @@ def test_a_server_that_is_not_there() -> None:
     assert said.value.details["reason"] == "unreachable"
 
 
-@pytest.mark.postgres
+@pytest.mark.parametrize("db_kind", [pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True)
 def test_a_connection_that_dies_is_told_and_replaced(db: Database) -> None:
-    if db.is_sqlite:
-        pytest.skip("SQLite has no connection to lose")
     with pytest.raises(StorageError) as said, db.write() as session:
         pid = session.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
         with db.write() as killer:
