@@ -72,7 +72,7 @@ def _django(folder: Path) -> Path:
         with tarfile.open(archive) as opened:
             opened.extractall(work / "tree", filter="data")
         (tree,) = (work / "tree").iterdir()
-        return tree.rename(folder / tree.name)
+        return _placed(tree, folder / tree.name)
 
 
 def _stdlib(folder: Path) -> Path:
@@ -81,8 +81,18 @@ def _stdlib(folder: Path) -> Path:
         with _beside(folder) as work:
             library = Path(sysconfig.get_path("stdlib"))
             ignore = shutil.ignore_patterns(*NOT_LIBRARY)
-            shutil.copytree(library, work / "tree", symlinks=True, ignore=ignore).rename(target)
+            _placed(shutil.copytree(library, work / "tree", symlinks=True, ignore=ignore), target)
     return target
+
+
+def _placed(tree: Path, target: Path) -> Path:
+    """Move a tree to its place, unless another run was faster."""
+    try:
+        return tree.rename(target)
+    except OSError:
+        if not target.is_dir():
+            raise
+        return target
 
 
 @contextmanager
