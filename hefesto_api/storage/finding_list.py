@@ -11,7 +11,10 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain.errors import Invalid
+from hefesto_api.domain.finding import Severity, Status
+from hefesto_api.storage import finding_pages
 from hefesto_api.storage.base import Session, Text, json_has, wire
+from hefesto_api.storage.finding_pages import Shape
 from hefesto_api.storage.findings import findings
 from hefesto_api.storage.projects import projects
 
@@ -63,16 +66,13 @@ class ListedFinding(Struct, frozen=True):
     function_name: str | None
 
 
-SORTS = {
-    "last_seen": _f.last_seen,
-    "timestamp": _f.last_seen,
-    "first_seen": _f.first_seen,
-    "severity": _f.severity_rank,
-    "confidence": _f.confidence,
-    "file_path": _f.file_path,
-    "occurrence_count": _f.occurrence_count,
-}
-_MOMENTS = {"last_seen", "timestamp", "first_seen"}
+SORTS = finding_pages.ORDERS
+_MOMENTS = {_f.last_seen, _f.first_seen}
+_RANKS = {severity.value: severity.rank for severity in Severity}
+_STATUSES = tuple(status.value for status in Status)
+# Members of a filter that say which ranges of an index a page is read from.
+_PLACES = frozenset({"project_ids", "status", "severity", "min_rank"})
+FEW = 2_000
 
 
 def page(
@@ -89,14 +89,13 @@ def page(
 
     `after` is such a key: pages by it cost the same at any depth. Raises Invalid for a key that is none.
     """
-    values = _values(wanted) | {"limit": limit + 1, "offset": offset}
+    values = _values(wanted) | _places(wanted) | {"limit": limit + 1, "offset": offset}
     if after is not None:
         values |= _key_values(after, sort)
-    statement = _select(_asked(wanted), sort, descending, after is not None)
-    rows = session.execute(statement, values).fetchall()
-    items = [ListedFinding(*row[:-1]) for row in rows[:limit]]
-    following = (_plain(rows[limit - 1][-1]), items[-1].id) if len(rows) > limit else None
-    return items, following
+    shape = _shape(session, wanted, values, sort, descending, after is not None)
+    rows = session.execute(_page(_asked(wanted), shape), values).fetchall()
+    items = [ListedFinding(*row) for row in rows[:limit]]
+    return items, _key(items[-1], sort) if len(rows) > limit else None
 
 
 def count(session: Session, wanted: Filter, *, exact_to: int = EXACT_TO) -> tuple[int, bool]:
@@ -137,20 +136,77 @@ def _values(wanted: Filter) -> dict[str, Any]:
     return values
 
 
+def _places(wanted: Filter) -> dict[str, Any]:
+    """Return the projects, statuses and severities that are wanted, each value under a name of its own."""
+    return {
+        f"{name}_no_{number}": value
+        for name, values in (("project", wanted.project_ids or ()), ("status", _statuses(wanted)))
+        for number, value in enumerate(values)
+    } | {f"rank_no_{number}": rank for number, rank in enumerate(_ranks(wanted))}
+
+
+def _statuses(wanted: Filter) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(wanted.status)) or _STATUSES
+
+
+def _ranks(wanted: Filter) -> list[int]:
+    asked = wanted.severity or tuple(_RANKS)
+    return [rank for name, rank in _RANKS.items() if name in asked and rank >= (wanted.min_rank or 0)]
+
+
+def _shape(
+    session: Session, wanted: Filter, values: dict[str, Any], sort: str, descending: bool, keyed: bool
+) -> Shape:
+    return Shape(
+        sort=sort,
+        descending=descending,
+        keyed=keyed,
+        projects=None if wanted.project_ids is None else len(wanted.project_ids),
+        statuses=len(_statuses(wanted)),
+        ranks=len(_ranks(wanted)),
+        by_file=wanted.file_path is not None and _is_small(session, wanted, values),
+    )
+
+
+def _is_small(session: Session, wanted: Filter, values: dict[str, Any]) -> bool:
+    """Tell whether the files meant have so few findings that these had better be sorted than searched."""
+    projects = None if wanted.project_ids is None else len(wanted.project_ids)
+    statement = _few(projects, "folder" if "folder" in values else "file_path")
+    found: int = session.execute(statement, values | {"most": FEW}).scalar_one()
+    return found < FEW
+
+
+@lru_cache(maxsize=64)
+def _few(projects: int | None, name: str) -> sa.Select[Any]:
+    return finding_pages.few(projects, _CONDITIONS[name])
+
+
+def _key(item: ListedFinding, sort: str) -> tuple[Any, ...]:
+    if sort == "severity":
+        return _RANKS[item.severity], item.last_seen, item.id
+    return getattr(item, sort), item.id
+
+
 def _key_values(after: tuple[Any, ...], sort: str) -> dict[str, Any]:
-    value, last_id = after if len(after) == 2 else (None, None)
-    if sort in _MOMENTS and isinstance(value, str):
+    columns = SORTS[sort]
+    if len(after) != len(columns):
+        raise _no_key()
+    pairs = enumerate(zip(after, columns, strict=True))
+    return {f"after_{number}": _key_value(value, column) for number, (value, column) in pairs}
+
+
+def _key_value(value: Any, column: sa.Column[Any]) -> Any:
+    if column in _MOMENTS and isinstance(value, str):
         with suppress(ValueError):
             value = datetime.fromisoformat(value)
-    kind = datetime if sort in _MOMENTS else SORTS[sort].type.python_type
-    fits = isinstance(last_id, str) and isinstance(value, kind)
-    if not fits or (isinstance(value, datetime) and value.tzinfo is None):
-        raise Invalid("cursor", "this is no cursor of this list and order")
-    return {"after_value": value, "after_id": last_id}
+    kind = datetime if column in _MOMENTS else column.type.python_type
+    if not isinstance(value, kind) or (isinstance(value, datetime) and value.tzinfo is None):
+        raise _no_key()
+    return value
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
+def _no_key() -> Invalid:
+    return Invalid("cursor", "this is no cursor of this list and order")
 
 
 _CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
@@ -175,6 +231,20 @@ _CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
+# The same of files, written so that no index applies: the list's own order is followed instead.
+_path = _f.file_path.concat("")
+_IN_PASSING = _CONDITIONS | {
+    "file_path": _path == sa.bindparam("file_path", type_=Text),
+    "folder": sa.and_(
+        _path >= sa.bindparam("folder", type_=Text), _path < sa.bindparam("beyond", type_=Text)
+    ),
+}
+
+
+def _passing(asked: frozenset[str]) -> list[sa.ColumnElement[bool]]:
+    return [_IN_PASSING[name] for name in sorted(asked)]
+
+
 def _conditions(asked: frozenset[str]) -> list[sa.ColumnElement[bool]]:
     return [_CONDITIONS[name] for name in sorted(asked)]
 
@@ -186,20 +256,18 @@ def _count(asked: frozenset[str]) -> sa.Select[Any]:
 
 
 @lru_cache(maxsize=256)
-def _select(asked: frozenset[str], sort: str, descending: bool, keyed: bool) -> sa.Select[Any]:
-    """Build a list's statement once for each combination of filters that is asked for."""
-    order = SORTS[sort]
-    statement = (
-        sa.select(*_item_columns(), order.label("sort_key"))
+def _page(asked: frozenset[str], shape: Shape) -> sa.Select[Any]:
+    """Build a page's statement once for each combination of filters that is asked for."""
+    conditions = _conditions(asked - _PLACES) if shape.by_file else _passing(asked - _PLACES)
+    page = finding_pages.keys(shape, conditions)
+    order = [page.c[column.name] for column in SORTS[shape.sort]]
+    return (
+        sa.select(*_item_columns())
+        .select_from(page)
+        .join(findings, _f.id == page.c.id)
         .join(projects, projects.c.id == _f.project_id)
-        .where(*_conditions(asked))
+        .order_by(*finding_pages.directed(order, shape.descending))
     )
-    if keyed:
-        after = sa.tuple_(sa.bindparam("after_value", type_=order.type), sa.bindparam("after_id", type_=Text))
-        here = sa.tuple_(order, _f.id)
-        statement = statement.where(here < after if descending else here > after)
-    keys = [order.desc(), _f.id.desc()] if descending else [order.asc(), _f.id.asc()]
-    return statement.order_by(*keys).limit(sa.bindparam("limit")).offset(sa.bindparam("offset"))
 
 
 def _item_columns() -> list[Any]:

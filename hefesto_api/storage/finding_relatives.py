@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
+from hefesto_api.domain.finding import Severity
 from hefesto_api.storage.base import Session
 from hefesto_api.storage.findings import FindingRecord, findings
 
@@ -59,10 +60,20 @@ _SAME_FILE = (
     )
     .limit(MOST)
 )
-_LATEST = (
-    sa.select(_f.id)
-    .where(_f.project_id == sa.bindparam("project_id"), _f.status == "open")
-    .order_by(_f.last_seen.desc(), _f.id.desc())
+_OPEN = sa.union_all(  # a range of an index for each severity, merged
+    *(
+        sa.select(_f.id, _f.last_seen).where(
+            _f.project_id == sa.bindparam("project_id"),
+            _f.status == "open",
+            _f.severity_rank == severity.rank,
+        )
+        for severity in Severity
+    )
+)
+_LATEST = sa.select(
+    _OPEN.order_by(_OPEN.selected_columns.last_seen.desc(), _OPEN.selected_columns.id.desc())
     .limit(LOOKED_AT)
+    .subquery()
+    .c.id
 )
 _SAME_PROJECT = sa.select(*_COLUMNS).where(_f.id.in_(_LATEST), _SAME_RULE).limit(MOST)

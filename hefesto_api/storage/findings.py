@@ -12,6 +12,8 @@ from msgspec import Struct, structs
 from hefesto_api.domain.errors import NotFound, PreconditionFailed
 from hefesto_api.storage.base import Blob, Json, Serial, Session, Text, UtcDateTime, metadata
 
+# A list merges a range for each severity (finding_pages): fewer indexes than one for each order.
+_LISTED = ("status", "severity_rank", "last_seen", "id", "rule_id")
 findings = sa.Table(
     "findings",
     metadata,
@@ -53,10 +55,9 @@ findings = sa.Table(
     sa.Column("prints", Blob, nullable=False),  # the partial fingerprints, packed: read, never searched
     sa.Column("fingerprint", Text, nullable=False),
     # One index for each way the list is usually asked; every further one slows intake.
-    sa.Index(None, "project_id", "status", "last_seen", "id"),
-    sa.Index(None, "project_id", "status", "severity_rank", "last_seen"),
-    sa.Index(None, "project_id", "branch", "file_path"),
-    sa.Index(None, "status", "last_seen", "id"),
+    sa.Index("ix_findings_of_project", "project_id", *_LISTED),
+    sa.Index("ix_findings_of_all", *_LISTED),
+    sa.Index(None, "project_id", "file_path", "branch"),
     sa.Index(None, "fingerprint"),
 )
 

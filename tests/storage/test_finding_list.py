@@ -76,6 +76,65 @@ def test_items_are_in_wire_form(db: Database, shop: str) -> None:
     assert items[0].first_seen == "2026-01-01T12:00:00.000000Z"
 
 
+_FOLDERS = [({"file_path": "src/"}, [1, 2, 3, 5]), ({"file_path": "src/app.py"}, [1, 5])]
+
+
+@pytest.mark.parametrize(("wanted", "lines"), _FOLDERS)
+@pytest.mark.parametrize("few", [0, 5_000])
+def test_files_of_many_findings_and_of_few(
+    db: Database,
+    shop: str,
+    monkeypatch: pytest.MonkeyPatch,
+    few: int,
+    wanted: dict[str, Any],
+    lines: list[int],
+) -> None:
+    monkeypatch.setattr(finding_list, "FEW", few)
+    with db.read() as session:
+        items, _ = finding_list.page(session, Filter(**wanted, project_ids=None), limit=50)
+        in_shop, _ = finding_list.page(session, Filter(**wanted, project_ids=(shop,)), limit=50)
+    assert sorted(item.line for item in items) == lines
+    assert sorted(item.line for item in in_shop) == [line for line in lines if line != 5]
+    assert items[0].line == 5  # seen last
+
+
+@pytest.mark.parametrize("many", [1, 4, 60])
+def test_severities_of_one_project_and_of_many(db: Database, shop: str, many: int) -> None:
+    others = tuple(f"nobody-{number}" for number in range(many - 1))
+    wanted = Filter(project_ids=(shop, *others), severity=("LOW", "HIGH", "CRITICAL"), min_rank=3)
+    with db.read() as session:
+        items, after = finding_list.page(session, wanted, limit=1)
+        assert [item.severity for item in items] == ["CRITICAL"]  # the same moment: made later
+        items, after = finding_list.page(session, wanted, limit=1, after=after)
+    assert [item.severity for item in items] == ["HIGH"]
+    assert after is None
+
+
+def test_a_severity_below_the_least_asks_for_nothing(db: Database, shop: str) -> None:
+    with db.read() as session:
+        assert finding_list.page(session, Filter(severity=("LOW",), min_rank=3), limit=5) == ([], None)
+
+
+_LISTS = ({"status": ("open",)}, {"min_rank": 3}, {"project_ids": ("x",), "status": ("open", "ignored")})
+
+
+@pytest.mark.parametrize("db_kind", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("wanted", _LISTS)
+@pytest.mark.parametrize("sort", ["last_seen", "severity"])
+def test_a_page_is_read_from_ranges_of_an_index(db: Database, wanted: dict[str, Any], sort: str) -> None:
+    plan: list[str] = []
+    with db.read() as session:
+        driver: Any = session.connection.dbapi_connection
+        driver.set_trace_callback(plan.append)
+        finding_list.page(session, Filter(**wanted), limit=2, sort=sort)
+        driver.set_trace_callback(None)
+        steps = [row[3] for row in session.exec_driver_sql(f"EXPLAIN QUERY PLAN {plan[-1]}")]
+    ranges = [step for step in steps if step.startswith("SEARCH") and "ix_findings_of_" in step]
+    assert len(ranges) > 1
+    assert all("COVERING" in step and "severity_rank=?" in step for step in ranges)
+    assert not [step for step in steps if step.startswith("SCAN") and "page" not in step]
+
+
 def _walk(db: Database, by_key: bool, **order: Any) -> list[int]:
     lines: list[int] = []
     after: tuple[Any, ...] | None = None

@@ -1,0 +1,124 @@
+"""The statements of the list's pages: ordered ranges of an index, merged, so that a page costs a page.
+
+Both indexes of the list hold `status, severity_rank, last_seen, id`, one behind the project. For each
+combination of project, status and severity that is wanted there is one range of an index in the right order
+already; the database merges them and stops when the page is full. `rule_id` stands at the index's end, so
+that looking for one reads no rows.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import sqlalchemy as sa
+from msgspec import Struct
+
+from hefesto_api.storage.findings import findings
+
+_f = findings.c
+MOST_RANGES = 100  # of the 500 that SQLite lets one statement have
+ORDERS: dict[str, tuple[sa.Column[Any], ...]] = {
+    "last_seen": (_f.last_seen, _f.id),
+    "timestamp": (_f.last_seen, _f.id),
+    "first_seen": (_f.first_seen, _f.id),
+    "severity": (_f.severity_rank, _f.last_seen, _f.id),
+    "confidence": (_f.confidence, _f.id),
+    "file_path": (_f.file_path, _f.id),
+    "occurrence_count": (_f.occurrence_count, _f.id),
+}
+_BY_RANGES = {"last_seen", "timestamp", "severity"}
+
+
+class Shape(Struct, frozen=True):
+    """What a page's statement depends on, beside its conditions.
+
+    `projects` counts those asked for (None: any); `statuses` and `ranks` count those asked for. `by_file`
+    says that the findings of the files that are meant are few enough to be sorted.
+    """
+
+    sort: str
+    descending: bool
+    keyed: bool
+    projects: int | None
+    statuses: int
+    ranks: int
+    by_file: bool
+
+    @property
+    def ranged(self) -> bool:
+        """Whether ranges of an index are merged."""
+        many = (self.projects if self.projects is not None else 1) * self.statuses * self.ranks
+        return self.sort in _BY_RANGES and not self.by_file and 0 < many <= MOST_RANGES
+
+
+def keys(shape: Shape, conditions: list[sa.ColumnElement[bool]]) -> sa.Subquery:
+    """Return the ids of a page in order, as `id` beside the other columns of the order.
+
+    Execute with `limit` and `offset`, `project_no_0`, `status_no_0`, `rank_no_0` and so on, and for a keyed
+    one with `after_0` and so on, the values of the order's columns.
+    """
+    order = ORDERS[shape.sort]
+    behind = [*conditions, *([_after(order, shape.descending)] if shape.keyed else [])]
+    places = _ranges(shape) if shape.ranged else [_anywhere(shape)]
+    selects = [sa.select(*order).where(*place, *behind) for place in places]
+    merged = sa.union_all(*selects) if len(selects) > 1 else selects[0]
+    ordered = merged.order_by(
+        *directed([merged.selected_columns[one.name] for one in order], shape.descending)
+    )
+    return ordered.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")).subquery("page")
+
+
+def directed(columns: list[Any], descending: bool) -> list[Any]:
+    """Return an order in one direction."""
+    return [column.desc() if descending else column.asc() for column in columns]
+
+
+def _after(order: tuple[sa.Column[Any], ...], descending: bool) -> sa.ColumnElement[bool]:
+    given = sa.tuple_(*(sa.bindparam(f"after_{n}", type_=one.type) for n, one in enumerate(order)))
+    here = sa.tuple_(*order)
+    return here < given if descending else here > given
+
+
+def _ranges(shape: Shape) -> list[list[sa.ColumnElement[bool]]]:
+    projects = [None] if shape.projects is None else range(shape.projects)
+    found = product(projects, range(shape.statuses), range(shape.ranks))
+    return [[*_of_project(p), _is("status", s), _is("rank", r, _f.severity_rank)] for p, s, r in found]
+
+
+def _of_project(number: int | None) -> list[sa.ColumnElement[bool]]:
+    return [] if number is None else [_is("project", number, _f.project_id)]
+
+
+def _anywhere(shape: Shape) -> list[sa.ColumnElement[bool]]:
+    """Return the same for a list that is gone through: by the files' index, or as the database likes."""
+    # Written so that no index of the list applies, files are looked up in the files' index.
+    status, rank = (
+        (_f.status.concat(""), _f.severity_rank + 0) if shape.by_file else (_f.status, _f.severity_rank)
+    )
+    places = [_among("status", shape.statuses, status), _among("rank", shape.ranks, rank)]
+    if shape.projects is not None or shape.by_file:
+        places.append(_of_projects(shape.projects))
+    return places
+
+
+def _of_projects(many: int | None) -> sa.ColumnElement[bool]:
+    """Return that a finding is of the projects asked for; with None of any, named so that an index helps."""
+    every = sa.text("SELECT id FROM projects")
+    return _f.project_id.in_(every) if many is None else _among("project", many, _f.project_id)
+
+
+def _is(name: str, number: int, column: sa.Column[Any] = _f.status) -> sa.ColumnElement[bool]:
+    return column == sa.bindparam(f"{name}_no_{number}", type_=column.type)
+
+
+def _among(name: str, many: int, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
+    return column.in_([sa.bindparam(f"{name}_no_{number}", type_=column.type) for number in range(many)])
+
+
+def few(projects: int | None, files: sa.ColumnElement[bool]) -> sa.Select[Any]:
+    """Return the statement that counts the findings of some files to `most`, whatever their status."""
+    some: sa.Select[Any] = (
+        sa.select(sa.literal_column("1")).select_from(findings).where(_of_projects(projects), files)
+    )
+    return sa.select(sa.func.count()).select_from(some.limit(sa.bindparam("most")).subquery())
