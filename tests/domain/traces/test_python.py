@@ -1,0 +1,226 @@
+"""Python's tracebacks, as they are printed and as they come out of logs and issues."""
+
+import pytest
+from hefesto_api.domain.traces import parse
+from tests.domain.traces.cases import Case, check, places
+
+PLAIN = """Traceback (most recent call last):
+  File "/srv/shop/app.py", line 10, in <module>
+    main()
+    ~~~~^^
+  File "/srv/shop/orders.py", line 55, in place
+    raise KeyError(sku)
+KeyError: 'B-17'
+"""
+FRAMES: list[tuple[str | None, int | None, str | None]] = [
+    ("/srv/shop/app.py", 10, "<module>"),
+    ("/srv/shop/orders.py", 55, "place"),
+]
+
+CASES = [
+    Case("plain, with carets", PLAIN, "KeyError", "'B-17'", FRAMES),
+    Case(
+        "a log's prefix before each line",
+        "".join(
+            f"2026-03-04 05:06:0{n % 10},12{n % 10} ERROR shop.worker: {line}\n"
+            for n, line in enumerate(PLAIN.splitlines())
+        ),
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case(
+        "a container's name before each line",
+        "".join(f"web_1  | {line}\n" for line in PLAIN.splitlines()),
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case(
+        "a JSON string",
+        '{"level":"error","exc":"' + PLAIN.replace('"', '\\"').replace("\n", "\\n") + '","pid":7}',
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case("escaped line ends", PLAIN.replace("\n", "\\n"), "KeyError", "'B-17'", FRAMES),
+    Case("Windows line ends", PLAIN.replace("\n", "\r\n"), "KeyError", "'B-17'", FRAMES),
+    Case(
+        "lost indentation",
+        "\n".join(line.strip() for line in PLAIN.splitlines()),
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case("no header", PLAIN.split("\n", 1)[1], "KeyError", "'B-17'", FRAMES),
+    Case("cut off before the exception", PLAIN.rsplit("KeyError", 1)[0], None, None, FRAMES),
+    Case("colours", PLAIN.replace("File", "\x1b[35mFile\x1b[0m"), "KeyError", "'B-17'", FRAMES),
+    Case(
+        "of a lower floor",
+        """\
+Traceback (most recent call last):
+  File "/srv/shop/db.py", line 8, in load
+    rows = session.scalars(query).all()
+  File "/srv/venv/lib/python3.12/site-packages/sqlalchemy/engine/result.py", line 1768, in all
+    return self._allrows()
+  [Previous line repeated 12 more times]
+  File "/usr/lib/python3.12/json/decoder.py", line 340, in decode
+    obj, end = self.raw_decode(s)
+json.decoder.JSONDecodeError: Expecting value: line 1 column 1 (char 0)
+""",
+        "json.decoder.JSONDecodeError",
+        "Expecting value: line 1 column 1 (char 0)",
+        [
+            ("/srv/shop/db.py", 8, "load"),
+            ("/srv/venv/lib/python3.12/site-packages/sqlalchemy/engine/result.py", 1768, "all"),
+            ("/usr/lib/python3.12/json/decoder.py", 340, "decode"),
+        ],
+        in_app=0,
+    ),
+    Case(
+        "a syntax error",
+        """\
+Traceback (most recent call last):
+  File "run.py", line 1, in <module>
+    import settings
+  File "/srv/settings.py", line 4
+    DEBUG = = True
+            ^
+SyntaxError: invalid syntax
+""",
+        "SyntaxError",
+        "invalid syntax",
+        [("run.py", 1, "<module>"), ("/srv/settings.py", 4, None)],
+    ),
+    Case(
+        "IPython",
+        """\
+---------------------------------------------------------------------------
+ZeroDivisionError                         Traceback (most recent call last)
+Cell In[3], line 2
+      1 total = 5
+----> 2 share(total, 0)
+
+File ~/work/shares.py:14, in share(total, count)
+     12 def share(total, count):
+     13     # as equal as can be
+---> 14     return total / count
+
+ZeroDivisionError: division by zero
+""",
+        "ZeroDivisionError",
+        "division by zero",
+        [("Cell In[3]", 2, None), ("~/work/shares.py", 14, "share")],
+    ),
+    Case(
+        "an assertion without a message",
+        """\
+Traceback (most recent call last):
+  File "check.py", line 3, in verify
+    assert total > 0
+AssertionError
+""",
+        "AssertionError",
+        "",
+        [("check.py", 3, "verify")],
+    ),
+    Case(
+        "another stream between the frames",
+        """\
+Traceback (most recent call last):
+  File "a.py", line 1, in one
+    two()
+GET /health 200
+  File "b.py", line 2, in two
+    three()
+ValueError: bad
+""",
+        "ValueError",
+        "bad",
+        [("a.py", 1, "one"), ("b.py", 2, "two")],
+    ),
+    Case(
+        "faulthandler, innermost first",
+        """\
+Fatal Python error: Segmentation fault
+
+Current thread 0x00007f1 (most recent call first):
+  File "/srv/native.py", line 30 in decode
+  File "/srv/main.py", line 4 in <module>
+""",
+        "Fatal Python error",
+        "Segmentation fault",
+        [("/srv/main.py", 4, "<module>"), ("/srv/native.py", 30, "decode")],
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_reads(case: Case) -> None:
+    check(case, "python")
+
+
+@pytest.mark.parametrize(
+    ("between", "relation"),
+    [
+        ("During handling of the above exception, another exception occurred:", "context"),
+        ("The above exception was the direct cause of the following exception:", "cause"),
+    ],
+)
+def test_a_chain_ends_in_what_came_out(between: str, relation: str) -> None:
+    second = PLAIN.replace("KeyError: 'B-17'", "shop.errors.OrderFailed: no such thing")
+    trace = parse(f"{PLAIN}\n{between}\n\n{second}")
+    assert [raised.type for raised in trace.exceptions] == ["KeyError", "shop.errors.OrderFailed"]
+    assert trace.primary == 1
+    assert (trace.exceptions[0].relation, trace.exceptions[0].of) == (relation, 1)
+    assert places(trace) == FRAMES + FRAMES
+
+
+def test_a_group_and_its_members() -> None:
+    trace = parse("""\
+  + Exception Group Traceback (most recent call last):
+  |   File "/srv/jobs.py", line 20, in run
+  |     async with asyncio.TaskGroup() as group:
+  | ExceptionGroup: unhandled errors in a TaskGroup (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/jobs.py", line 7, in fetch
+    |     raise OSError("gone")
+    | OSError: gone
+    +---------------- 2 ----------------
+    | ValueError: never raised
+    +------------------------------------
+""")
+    assert [(raised.type, raised.relation, raised.of) for raised in trace.exceptions] == [
+        ("ExceptionGroup", None, None),
+        ("OSError", "member", 0),
+        ("ValueError", "member", 0),
+    ]
+    assert trace.primary == 0
+    assert places(trace) == [("/srv/jobs.py", 20, "run"), ("/srv/jobs.py", 7, "fetch")]
+
+
+def test_repetitions_are_counted_and_source_is_kept() -> None:
+    trace = parse(PLAIN.replace("    main()", "    main()\n  [Previous line repeated 996 more times]"))
+    assert trace.exceptions[0].omitted == 996
+    assert [frame.code for frame in trace.frames()] == ["main()", "raise KeyError(sku)"]
+
+
+def test_what_was_skipped_is_told_with_its_line() -> None:
+    trace = parse(PLAIN.replace("KeyError: 'B-17'", "GET /health 200\nKeyError: 'B-17'"))
+    assert [(unread.line, unread.text) for unread in trace.unread] == [(7, "GET /health 200")]
+    assert trace.exceptions[0].type == "KeyError"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "print('File \"x.py\", line 3, in f')",
+        "Traceback (most recent call last): is what you will see",
+        'See File "setup.py", line 3 for the version.',
+        "src/app.py:10:1: E501 line too long (120 > 110)",
+        "INFO done at 12:30:11 in 3 s",
+    ],
+)
+def test_no_frame_where_no_trace_is(text: str) -> None:
+    assert list(parse(text).frames()) == []
