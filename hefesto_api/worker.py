@@ -25,7 +25,7 @@ from hefesto_api.domain.errors import HefestoError, StorageError
 from hefesto_api.features.analysis import execution
 from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.findings import triage
-from hefesto_api.storage import jobs, schedules, upkeep, workers
+from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
 from hefesto_api.storage.jobs import LeaseLost
 
 if TYPE_CHECKING:
@@ -77,6 +77,20 @@ def keep_up(slot: Slot, job: Job) -> None:
     """Remove what nothing needs any more, and open findings that were ignored until now."""
     upkeep.run(slot.runtime.db)
     triage.wake(slot.runtime.db)
+    prune(slot)
+
+
+def prune(slot: Slot) -> None:
+    """Delete what the settings no longer keep, and say in the log how much that was."""
+    wanted = slot.runtime.settings
+    if wanted.retain_resolved_days or wanted.retain_analyses_days:
+        pruned = retention.run(
+            slot.runtime.db,
+            resolved_days=wanted.retain_resolved_days,
+            analyses_days=wanted.retain_analyses_days,
+            stopped=slot.stop.is_set,
+        )
+        log.info("retention_pruned", **pruned._asdict())
 
 
 def give_up_analysis(runtime: Runtime, job: Job) -> None:

@@ -99,6 +99,12 @@ class Settings:
     )
     analysis_timeout: float = _setting(600.0, of.number(1, 86400), "Seconds that one analysis may take")
     wait_seconds: float = _setting(60.0, of.number(0, 3600), "Seconds that a request waits for its analysis")
+    retain_resolved_days: int = _setting(
+        0, of.integer(0, 36_500), "Days after which a resolved finding is deleted; 0 keeps them"
+    )
+    retain_analyses_days: int = _setting(
+        0, of.integer(0, 36_500), "Days after which an analysis is deleted; 0 keeps them"
+    )
 
     given: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
