@@ -47,15 +47,16 @@ def takes_much(view: Callable[..., Any]) -> bool:
     return bool(getattr(view, "_apidoc", {}).get(_MUCH))
 
 
-def whole(request: Request, kinds: Container[str]) -> bytes:
-    """Return a body of one of some media types (or of any JSON), as large as an upload may be.
+def whole(request: Request, kinds: Container[str]) -> IO[bytes]:
+    """Return a body of one of some media types (or of any JSON), as large as an upload may be, to be read.
 
-    Raises UnsupportedMediaType, PayloadTooLarge, and MalformedRequest for what is broken off.
+    Raises UnsupportedMediaType; reading it raises PayloadTooLarge, and MalformedRequest for what is broken
+    off.
     """
     kind = request.mimetype
     if kind not in kinds and not (kind.startswith("application/") and kind.endswith("+json")):
         raise UnsupportedMediaType(f"This route does not take {kind[:100] or 'a body without a type'!r}.")
-    return body.read(request.environ, runtime().settings.max_upload_mb * body.MEGABYTE)
+    return body.stream(request.environ, runtime().settings.max_upload_mb * body.MEGABYTE)
 
 
 @contextmanager

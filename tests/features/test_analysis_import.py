@@ -263,3 +263,50 @@ def test_many_results_are_written_in_stages(idle: Service) -> None:
     data = data_of(idle.client.post(PLACE, json=report(run(results))))
     assert data["new"] == 3000
     assert idle.get("/findings", project="shop", rule_id="B307")["total_count"] == 3000
+
+
+def test_githubs_form_may_escape_its_base64_and_be_large(idle: Service) -> None:
+    results = [("B307", f"{number % 300}.py", number, f"eval {number * 7919}") for number in range(1, 9001)]
+    packed = gzip.compress(json.dumps(report(run(results))).encode(), 0)
+    encoded = base64.b64encode(packed).decode()
+    assert len(encoded) > 1_000_000
+    form = json.dumps({"sarif": encoded, "commit_sha": "abc"})
+    assert "+" in encoded
+    assert "/" in encoded
+    for text in (form.replace("/", "\\/").replace("+", "\\u002B"), form):
+        data = data_of(sent(idle, text.encode(), "application/json"))
+        assert data["new"] + data["unchanged"] == 9000
+    assert idle.get("/findings", project="shop")["total_count"] == 9000
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        lambda encoded: encoded[:-1],
+        lambda encoded: "=" + encoded,
+        lambda encoded: encoded[:40] + "=" * 4 + encoded[40:],
+        lambda encoded: encoded + "\\n",
+    ],
+)
+def test_base64_that_is_none_is_refused(idle: Service, spoilt: Any) -> None:
+    encoded = base64.b64encode(gzip.compress(json.dumps(report(run(THREE))).encode())).decode()
+    text = '{"sarif": "' + spoilt(encoded) + '"}'
+    assert sent(idle, text.encode(), "application/json").status_code == 422
+    assert idle.get("/analyses")["total_count"] == 0
+
+
+def test_a_flaw_in_the_last_result_leaves_nothing_behind(idle: Service) -> None:
+    odd = run(THREE)
+    odd["results"][-1]["ruleIndex"] = "x"
+    answer = idle.client.post(PLACE, json=report(odd))
+    assert answer.status_code == 422
+    assert "runs[0].results[2].ruleIndex" in answer.get_data(as_text=True)
+    assert idle.get("/analyses")["total_count"] == 0
+
+
+def test_what_the_run_says_of_itself_may_come_behind_its_results(service: Service) -> None:
+    imported(service, run(THREE))
+    first = run(THREE[:1], artifacts=[{"location": {"uri": "b.py"}}])
+    backwards = dict(reversed(first.items()))
+    assert list(backwards)[-1] == "tool"
+    assert imported(service, backwards) == counts(unchanged=1, resolved=2)

@@ -128,11 +128,9 @@ def of_batch(db: Database, batch: BatchRecord, members: Sequence[AnalysisRecord]
 
 def of_import(done: sarif_import.Summary) -> Answer:
     """Answer an import."""
-    refused = [
-        {"pointer": one.pointer, "reason": one.reason} for one in done.refused[: sarif_import.REFUSED_SHOWN]
-    ]
+    refused = [{"pointer": one.pointer, "reason": one.reason} for one in done.refused.shown]
     data = {"analysis_id": done.analysis_id, **done.counts}
-    return success(to_json({**data, "refused": len(done.refused), "refused_results": refused}))
+    return success(to_json({**data, "refused": done.refused.count, "refused_results": refused}))
 
 
 class _Shown:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import marshmallow as ma
 from flask import request
 
 from hefesto_api.domain.errors import Invalid, NotFound
 from hefesto_api.domain.finding import Severity
-from hefesto_api.features.analysis import answers, sarif_import, schemas, service
+from hefesto_api.features.analysis import answers, import_body, sarif_import, schemas, service
 from hefesto_api.storage import analyses, projects
 from hefesto_api.web import body, uploads
 from hefesto_api.web.arguments import flattened
@@ -22,7 +23,7 @@ from hefesto_api.web.rows import page_answer
 from hefesto_api.web.scopes import admit, principal, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from uuid import UUID
 
     from hefesto_api.storage.analyses import AnalysisRecord, BatchRecord
@@ -186,18 +187,20 @@ def import_findings(query: dict[str, Any]) -> Any:
     admit(query.get("project") or service.DEFAULT_PROJECT)
     held = runtime()
     limit = held.settings.max_upload_mb * body.MEGABYTE
-    received = sarif_import.receive(_report_sent(), limit)
-    return answers.of_import(sarif_import.take_in(held.db, held.settings.roots, received, query))
+    with _report_sent() as sent, import_body.received(sent, limit) as received:
+        return answers.of_import(sarif_import.take_in(held.db, held.settings.roots, received, query))
 
 
-def _report_sent() -> bytes:
-    """Return the report: the body, or the one file of a form."""
+@contextmanager
+def _report_sent() -> Iterator[IO[bytes]]:
+    """Yield the report: the body, or the one file of a form."""
     if not uploads.is_upload(request):
-        return uploads.whole(request, _REPORTS)
+        yield uploads.whole(request, _REPORTS)
+        return
     with uploads.read(request) as (_, files):
         if len(files) != 1:
             raise Invalid("file", "Upload exactly one report.", "missing" if not files else "repeated")
-        return next(iter(files.values())).stream.read()
+        yield next(iter(files.values())).stream
 
 
 def _waited(record: AnalysisRecord, wanted: dict[str, Any]) -> Answer:

@@ -1,0 +1,189 @@
+"""One result of a report in our words: its file, its rule, what it says."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from msgspec import Struct
+
+from hefesto_api.domain.finding import Detection, Suppression
+from hefesto_api.formats.sarif.mapping import confidence_of, group_of, severity_of, weaknesses
+from hefesto_api.formats.sarif.model import Location, Message, Result, RuleDescriptor, Run, ToolComponent
+from hefesto_api.formats.sarif.paths import RefusedPathError, path_of
+
+_TEXT = 4_000  # characters kept of a message or an advice
+_STEPS = 100  # locations kept of a flow
+_ARGUMENT = re.compile(r"\{(\d{1,2})\}")
+_LINES = 2**31 - 1
+
+
+class Imported(Struct, frozen=True):
+    """One result: its file, what it is in our words, and the fingerprints the tool gave it.
+
+    `suppressed` tells whether the tool's side has accepted a suppression.
+    """
+
+    path: str
+    detection: Detection
+    fingerprints: dict[str, str]
+    suppressed: bool
+
+
+class Rules:
+    """The rules of a run, to be found by id or by index, in the driver or its extensions."""
+
+    def __init__(self, run: Run) -> None:
+        self._components: list[ToolComponent] = [run.tool.driver, *run.tool.extensions]
+        self._by_id = {rule.id: rule for each in reversed(self._components) for rule in each.rules}
+
+    def ids(self) -> Iterator[str]:
+        """Yield the ids of the rules that the run has."""
+        yield from self._by_id
+
+    def of(self, result: Result) -> RuleDescriptor | None:
+        """Return the rule of a result; an id such as `CA1000/1` also finds `CA1000`."""
+        reference = result.rule
+        component, index = 0, result.rule_index
+        if reference:
+            index = reference.index if reference.index >= 0 else index
+            component = reference.tool_component.index + 1 if reference.tool_component else 0
+        if 0 <= component < len(self._components) and 0 <= index < len(self._components[component].rules):
+            return self._components[component].rules[index]
+        rule_id = result.rule_id or (reference and reference.id) or ""
+        return self._by_id.get(rule_id) or self._by_id.get(rule_id.rpartition("/")[0])
+
+
+def file_of(run: Run, result: Result, roots: Sequence[str]) -> str:
+    """Return the path of the file that a result is in; raises RefusedPathError."""
+    physical = result.locations[0].physical_location if result.locations else None
+    artifact = physical.artifact_location if physical else None
+    return path_of(artifact, run.artifacts, run.original_uri_base_ids, roots)
+
+
+def rule_id_of(run: Run, result: Result, rule: RuleDescriptor | None) -> str:
+    """Return the id of a result's rule: its own word, its rule's, or one that says it has none."""
+    unnamed = f"{tool_of(run)}/unnamed"
+    return cut(result.rule_id or (rule.id if rule else "") or unnamed, 300)
+
+
+def tool_of(run: Run) -> str:
+    """Return the name of a run's tool."""
+    return cut(run.tool.driver.name or "unknown", 100)
+
+
+def imported(run: Run, result: Result, rules: Rules, path: str, roots: Sequence[str]) -> Imported:
+    """Put a result of a file into our words."""
+    rule = rules.of(result)
+    return Imported(
+        path=path,
+        detection=_detection(run, result, rule, roots),
+        fingerprints=result.partial_fingerprints | result.fingerprints,
+        suppressed=any(each.status in (None, "accepted") for each in result.suppressions),
+    )
+
+
+def _detection(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequence[str]) -> Detection:
+    tool = tool_of(run)
+    location = result.locations[0] if result.locations else Location()
+    physical = location.physical_location
+    region = physical.region if physical else None
+    context = (physical.context_region if physical else None) or region
+    line = _positive(region.start_line if region else 0)
+    own = _text(region.snippet) if region else ""
+    return Detection(
+        rule_id=rule_id_of(run, result, rule),
+        analyzer=group_of(tool, result, rule),
+        tool=tool,
+        severity=severity_of(result, rule),
+        confidence=confidence_of(result, rule),
+        line=line,
+        message=_message(result, rule),
+        column=_positive(region.start_column if region else 0),
+        end_line=max(line, min(region.end_line, _LINES)) if region else line,
+        end_column=max(0, min(region.end_column, _LINES)) if region else 0,
+        line_text=own.split("\n", 1)[0][:500],
+        snippet=cut((_text(context.snippet) if context else "") or own, _TEXT),
+        recommendation=_advice(rule),
+        cwe=weaknesses(result, rule),
+        symbol=_symbol(location),
+        suppression=_suppression(result, line),
+        metadata=_metadata(run, result, rule, roots),
+    )
+
+
+def _positive(number: int) -> int:
+    return min(max(number, 1), _LINES)
+
+
+def _text(message: Message | None) -> str:
+    return (message.text or message.markdown or "") if message else ""
+
+
+def _message(result: Result, rule: RuleDescriptor | None) -> str:
+    """Return what a result says: its text, its rule's text with the arguments put in, its rule's title."""
+    text = _text(result.message)
+    if not text and rule and result.message and result.message.id:
+        text = _text(rule.message_strings.get(result.message.id))
+    if result.message and (arguments := result.message.arguments):
+        text = _ARGUMENT.sub(lambda found: _at(arguments, int(found[1]), found[0]), text)
+    if not text and rule:
+        text = _text(rule.short_description) or rule.name or rule.id
+    return cut(text, _TEXT)
+
+
+def _at(items: Sequence[str], index: int, otherwise: str) -> str:
+    return items[index] if index < len(items) else otherwise
+
+
+def _advice(rule: RuleDescriptor | None) -> str:
+    return cut(_text(rule.help) or _text(rule.full_description), _TEXT) if rule else ""
+
+
+def _symbol(location: Location) -> str | None:
+    for logical in location.logical_locations:
+        if name := logical.fully_qualified_name or logical.name:
+            return cut(name, 500)
+    return None
+
+
+def _suppression(result: Result, line: int) -> Suppression | None:
+    accepted = [each for each in result.suppressions if each.status in (None, "accepted")]
+    if not accepted:
+        return None
+    return Suppression(cut(accepted[0].kind, 20), line, cut(accepted[0].justification or "", 1000))
+
+
+def _metadata(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequence[str]) -> dict[str, Any]:
+    """Keep what has no field of its own: flows, related places, rank, where the rule is explained."""
+    flows = [
+        [step.location for step in thread.locations[:_STEPS] if step.location]
+        for flow in result.code_flows[:10]
+        for thread in flow.thread_flows[:1]
+    ]
+    kept = {
+        "code_flows": [[_step(run, place, roots) for place in flow] for flow in flows],
+        "related": [_step(run, place, roots) for place in result.related_locations[:_STEPS]],
+        "rank": result.rank,
+        "help_uri": rule.help_uri if rule else None,
+    }
+    return {key: value for key, value in kept.items() if value not in (None, [])}
+
+
+def _step(run: Run, place: Location, roots: Sequence[str]) -> dict[str, Any]:
+    physical = place.physical_location
+    artifact = physical.artifact_location if physical else None
+    try:
+        path: str | None = path_of(artifact, run.artifacts, run.original_uri_base_ids, roots)
+    except RefusedPathError:
+        path = None
+    region = physical.region if physical else None
+    return {
+        "file": path,
+        "line": _positive(region.start_line) if region else None,
+        "message": cut(_text(place.message), 500),
+    }
+
+
+def cut(text: str, most: int) -> str:
+    """Return a text without NUL, cut to a length."""
+    return text.replace("\0", "")[:most]
