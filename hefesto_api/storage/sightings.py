@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hefesto_api.domain.identity import Fingerprints
 from hefesto_api.domain.lifecycle import FIXED, KnownFinding
+from hefesto_api.storage.contents import project_files
 from hefesto_api.storage.findings import finding_history, findings
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ _SET_STATUS = (
     .values(
         status=sa.bindparam("new_status"),
         reason=sa.bindparam("new_reason"),
+        ignored_until=None,
         resolved_at=sa.bindparam("new_resolved_at", type_=findings.c.resolved_at.type),
         updated_at=sa.bindparam("new_updated_at", type_=findings.c.updated_at.type),
         updated_by=None,
@@ -221,6 +223,36 @@ def resolved_by_hand(session: Session, project_id: str, paths: Sequence[str]) ->
             findings.c.status == "resolved",
             sa.func.coalesce(findings.c.reason, "") != FIXED,
             _within(session.dialect.name),
+        )
+    )
+    return set(session.execute(statement, {"paths": orjson.dumps(paths).decode()}).scalars())
+
+
+def of_other_branches(session: Session, project_id: str, branch: str, paths: Sequence[str]) -> set[str]:
+    """Return those of some files that hold a finding of a branch whose content of the file is another.
+
+    Only looking tells whether such a finding stands in this branch too.
+    """
+    here, there = project_files.alias(), project_files.alias()
+    same = sa.exists().where(
+        here.c.project_id == project_id,
+        here.c.branch == branch,
+        here.c.path == findings.c.file_path,
+        there.c.project_id == project_id,
+        there.c.branch == findings.c.branch,
+        there.c.path == here.c.path,
+        there.c.content_id == here.c.content_id,
+    )
+    statement = (
+        sa.select(findings.c.file_path)
+        .distinct()
+        .where(
+            findings.c.project_id == project_id,
+            findings.c.tool == "hefesto",
+            findings.c.status != "resolved",
+            findings.c.branch != branch,
+            _within(session.dialect.name),
+            ~same,
         )
     )
     return set(session.execute(statement, {"paths": orjson.dumps(paths).decode()}).scalars())

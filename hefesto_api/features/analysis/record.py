@@ -107,7 +107,7 @@ def forget_files(writer: Writer, project_id: str, paths: Sequence[str]) -> None:
     branch = writer.order.branch
     for path, known in sightings.known_in(writer.session, project_id, paths).items():
         here = [one for one in known if one.branch == branch and one.status != "resolved"]
-        _resolve(writer, here, f"The file {path} is gone.")
+        _resolve(writer, here, f"The file {path} is gone")
     contents.drop_files(writer.session, project_id, branch, paths)
 
 
@@ -125,7 +125,7 @@ def apply_to_file(
     marks = _public_fingerprints(path, detections, prints)
     _create(writer, project_id, path, plan, seen, marks)
     _see_again(writer, path, plan, seen, marks)
-    _resolve(writer, plan.gone, "Not found any more where it was looked for.")
+    _resolve(writer, plan.gone, "Not found any more where it was looked for")
     return plan
 
 
@@ -311,8 +311,14 @@ def _change_status(writer: Writer, sighting: Sighting) -> bool:
 def _resolve(writer: Writer, gone: Sequence[KnownFinding], details: str) -> None:
     for known in gone:
         if sightings.set_status(writer.session, known, "resolved", lifecycle.FIXED, writer.now):
-            writer.history.append(_event(writer, known.id, "fixed", details))
+            writer.history.append(_event(writer, known.id, "fixed", f"{details}{_former(known)}."))
             writer.chunk.resolved.append(known.id)
+
+
+def _former(known: KnownFinding) -> str:
+    """Tell what a person had decided: the row forgets it, its history does not."""
+    reason = f" ({known.reason.replace('_', ' ')})" if known.reason else ""
+    return "" if known.status == "open" else f"; it was {known.status}{reason}"
 
 
 def _place(

@@ -195,12 +195,17 @@ class Run:
         return [path for path in gone if not self.source.exists(path)]
 
     def _look_again(self) -> None:
-        """Take back from the unchanged files those in which a person resolved what still stands there."""
+        """Take back from the unchanged files those whose findings may not be what stands there.
+
+        A person resolved one, or another branch has one and other content.
+        """
         unchanged = self.intake.unchanged
         if self.order.project_id is None or not unchanged:
             return
+        project_id, paths = self.order.project_id, [file.path for file in unchanged]
         with self.db.read() as session:
-            again = sightings.resolved_by_hand(session, self.order.project_id, [f.path for f in unchanged])
+            again = sightings.resolved_by_hand(session, project_id, paths)
+            again |= sightings.of_other_branches(session, project_id, self.order.branch, paths)
             keys = recorded.keys_of(session, [self.recorded[path].content_id for path in again])
         for file in unchanged:
             if file.path in again:
