@@ -8,6 +8,7 @@ from hefesto_api.storage.idempotency import idempotency_keys
 from hefesto_api.storage.jobs import jobs
 from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
+from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
 from hefesto_api.storage.schedules import schedules
 from hefesto_api.storage.workers import workers
 
@@ -17,11 +18,15 @@ __all__ = [
     "analysis_inputs",
     "batches",
     "contents",
+    "daily_counts",
+    "file_counts",
+    "finding_counts",
     "finding_history",
     "findings",
     "functions",
     "idempotency_keys",
     "jobs",
+    "line_counts",
     "metadata",
     "outbox",
     "project_files",

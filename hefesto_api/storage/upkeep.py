@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hefesto_api.domain import clock
-from hefesto_api.storage import contents, idempotency, jobs, outbox, workers
+from hefesto_api.storage import contents, idempotency, jobs, outbox, rollups, workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,10 @@ SILENT_WORKERS = timedelta(days=1)
 
 
 def run(db: Database) -> None:
-    """Remove contents that no file holds any more, ended jobs, told events and answers kept for repeats."""
+    """Remove contents that no file holds any more, ended jobs, told events and answers kept for repeats.
+
+    Rollups that are not what the findings say (somebody wrote with another program) are counted anew.
+    """
     now = clock.now()
     _until_none_is_left(db, lambda session: contents.sweep(session, now - UNUSED_CONTENTS))
     _until_none_is_left(db, lambda session: jobs.purge(session, now - ENDED_JOBS))
@@ -29,6 +32,15 @@ def run(db: Database) -> None:
         outbox.purge(session, now - TOLD_EVENTS)
         idempotency.purge(session, now=now)
         workers.forget(session, now - SILENT_WORKERS)
+    _mend_rollups(db)
+
+
+def _mend_rollups(db: Database) -> None:
+    with db.read() as session:
+        if rollups.are_right(session):
+            return
+    with db.write() as session:
+        rollups.rebuild(session)
 
 
 def _until_none_is_left(db: Database, remove_some: Callable[[Session], int]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
+from hefesto_api.storage import counting
 from hefesto_api.storage.base import Session
 
 # A history only grows. Its rows go in one way alone: with their finding, through the foreign key.
@@ -39,15 +40,23 @@ def drop(session: Session) -> None:
     """Drop our triggers: SQLite cannot rename a table into a place that one of them mentions."""
     if not sa.inspect(session).has_table("finding_history"):
         return
-    place = "" if session.dialect.name == "sqlite" else " ON finding_history"
-    for name in _NAMES:
+    named = dict.fromkeys(_NAMES, "finding_history") | counting.NAMES
+    for name, table in named.items():
+        place = "" if session.dialect.name == "sqlite" else f" ON {table}"
         session.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}{place}")
 
 
 def create(session: Session) -> None:
-    """Create our triggers, where their table is there."""
-    if not sa.inspect(session).has_table("finding_history"):
-        return
+    """Create our triggers, where their tables are there."""
+    there = sa.inspect(session)
+    if there.has_table("finding_history"):
+        _keep_history(session)
+    if there.has_table("finding_counts"):
+        for statement in counting.statements(session.dialect.name):
+            session.exec_driver_sql(statement)
+
+
+def _keep_history(session: Session) -> None:
     if session.dialect.name == "postgresql":
         session.exec_driver_sql(_POSTGRESQL)
         return

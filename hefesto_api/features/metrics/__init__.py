@@ -1,0 +1,1 @@
+"""How good the code is, and where it is heading."""

@@ -1,0 +1,138 @@
+"""The wire forms of metrics."""
+
+from __future__ import annotations
+
+import marshmallow as ma
+from marshmallow import fields as basic
+
+from hefesto_api.domain.finding import Group, Severity
+from hefesto_api.features.metrics.trends import PERIODS
+from hefesto_api.web import fields
+from hefesto_api.web.schemas import Schema
+
+MOST_DAYS = 365
+GRADES = ("A", "B", "C", "D", "F")
+_SCORE = ma.validate.Range(0, 100)
+
+
+class SummaryQuery(Schema):
+    """Whole days (UTC), both included; by default the last 30."""
+
+    start_date = fields.Moment()
+    end_date = fields.Moment(end=True)
+    project = fields.text(200)
+
+
+class TrendsQuery(Schema):
+    """How many days back, and into what they are joined."""
+
+    period = fields.Choice(PERIODS, load_default="daily")
+    days = fields.QueryInteger(load_default=30, validate=ma.validate.Range(1, MOST_DAYS))
+    project = fields.text(200)
+
+
+class MetricsPeriodSchema(Schema):
+    """Whole days, both included."""
+
+    start = basic.Date(required=True)
+    end = basic.Date(required=True)
+
+
+class QualitySchema(Schema):
+    """The parts of a score: weight of what stands, lines of code, weight per 1000 lines."""
+
+    weight = basic.Float(required=True)
+    lines_of_code = basic.Integer(required=True)
+    density = basic.Float(required=True)
+
+
+class MetricsComparisonSchema(Schema):
+    """Against the end of the period before; the percentage is null when nothing stood then."""
+
+    findings_change_percent = basic.Float(required=True, allow_none=True)
+    quality_score_change = basic.Float(required=True)
+
+
+class TopFileSchema(Schema):
+    """A file with what stands in it."""
+
+    file_path = basic.String(required=True)
+    project = basic.String(required=True)
+    total = basic.Integer(required=True)
+    critical = basic.Integer(required=True)
+    high = basic.Integer(required=True)
+    medium = basic.Integer(required=True)
+    low = basic.Integer(required=True)
+    weight = basic.Float(required=True)
+
+
+class RulePrecisionSchema(Schema):
+    """How often a rule was right: `resolved` of those that were resolved or called false positives."""
+
+    rule_id = basic.String(required=True)
+    findings = basic.Integer(required=True)
+    resolved = basic.Integer(required=True)
+    false_positives = basic.Integer(required=True)
+    precision = basic.Float(required=True)
+
+
+BySeveritySchema = Schema.from_dict(
+    {one.value: basic.Integer(required=True) for one in reversed(Severity)}, name="FindingsBySeverity"
+)
+ByAnalyzerSchema = Schema.from_dict(
+    {one.value: basic.Integer(required=True) for one in Group}, name="FindingsByAnalyzer"
+)
+
+
+class MetricsSummarySchema(Schema):
+    """How things stood at the end of a period."""
+
+    period = basic.Nested(MetricsPeriodSchema, required=True)
+    total_analyses = basic.Integer(required=True)
+    total_findings = basic.Integer(required=True)
+    findings_by_severity = basic.Nested(BySeveritySchema, required=True)
+    findings_by_analyzer = basic.Nested(ByAnalyzerSchema, required=True)
+    trend = basic.String(required=True, validate=ma.validate.OneOf(("improving", "degrading", "stable")))
+    quality_score = basic.Float(required=True, validate=_SCORE)
+    quality_grade = basic.String(required=True, validate=ma.validate.OneOf(GRADES))
+    quality = basic.Nested(QualitySchema, required=True)
+    comparison_previous_period = basic.Nested(MetricsComparisonSchema, required=True, allow_none=True)
+    top_files = basic.List(basic.Nested(TopFileSchema), required=True)
+    rule_precision = basic.List(basic.Nested(RulePrecisionSchema), required=True)
+
+
+class DataPointSchema(Schema):
+    """What stood at the end of a day (of a period's last day), and what the period changed."""
+
+    date = basic.Date(required=True)
+    total_findings = basic.Integer(required=True)
+    critical = basic.Integer(required=True)
+    high = basic.Integer(required=True)
+    medium = basic.Integer(required=True)
+    low = basic.Integer(required=True)
+    opened = basic.Integer(required=True)
+    resolved = basic.Integer(required=True)
+    quality_score = basic.Float(required=True, validate=_SCORE)
+
+
+class DayScoreSchema(Schema):
+    """A day with its score."""
+
+    date = basic.Date(required=True)
+    quality_score = basic.Float(required=True, validate=_SCORE)
+
+
+class TrendsSummarySchema(Schema):
+    """The scores of all points in short."""
+
+    average_quality_score = basic.Float(required=True, validate=_SCORE)
+    best_day = basic.Nested(DayScoreSchema, required=True)
+    worst_day = basic.Nested(DayScoreSchema, required=True)
+
+
+class MetricsTrendsSchema(Schema):
+    """How what stands has changed."""
+
+    period = basic.String(required=True, validate=ma.validate.OneOf(PERIODS))
+    data_points = basic.List(basic.Nested(DataPointSchema), required=True)
+    summary = basic.Nested(TrendsSummarySchema, required=True)

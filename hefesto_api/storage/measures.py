@@ -1,0 +1,212 @@
+"""What metrics read: rollups alone, but for the number of analyses.
+
+`project_ids` None means all. Certainties and weights are in thousandths (see `rollups`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import sqlalchemy as sa
+
+from hefesto_api.storage.analyses import analyses
+from hefesto_api.storage.projects import projects
+from hefesto_api.storage.rollups import STANDING, daily_counts, file_counts, finding_counts, line_counts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from hefesto_api.storage.base import Session
+
+_c, _d, _file, _l = finding_counts.c, daily_counts.c, file_counts.c, line_counts.c
+NOT_CONFIRMED = ("false_positive", "duplicate")
+
+
+class Standing(NamedTuple):
+    """How many findings of a kind stand (or how that changed), and the sum of their confidences."""
+
+    analyzer: str
+    severity: str
+    findings: int
+    certainty: int
+
+
+class DayChange(NamedTuple):
+    """What a day changed for a severity."""
+
+    day: str
+    severity: str
+    opened: int
+    resolved: int
+    change: int
+    certainty: int
+
+
+class TopFile(NamedTuple):
+    """A file with what stands in it."""
+
+    project: str
+    file_path: str
+    critical: int
+    high: int
+    medium: int
+    low: int
+    weight: int
+
+
+class RuleVerdicts(NamedTuple):
+    """What people and analyses made of a rule's findings."""
+
+    rule_id: str
+    findings: int
+    resolved: int
+    false_positives: int
+
+
+class LineChange(NamedTuple):
+    """How the lines of code of a branch changed on a day."""
+
+    project_id: str
+    branch: str
+    day: str
+    lines: int
+
+
+def standing(session: Session, project_ids: Sequence[str] | None) -> list[Standing]:
+    """Return what stands now."""
+    statement = (
+        sa.select(_c.analyzer, _c.severity, _sum(_c.findings), _sum(_c.certainty))
+        .where(_c.status.in_(STANDING), *_of(_c.project_id, project_ids))
+        .group_by(_c.analyzer, _c.severity)
+        .having(sa.func.sum(_c.findings) != 0)
+    )
+    return [Standing(*row) for row in session.execute(statement)]
+
+
+def changes_since(session: Session, project_ids: Sequence[str] | None, day: str) -> list[Standing]:
+    """Return by how much what stands has changed after a day."""
+    statement = (
+        sa.select(_d.analyzer, _d.severity, _sum(_d.change), _sum(_d.certainty))
+        .where(_d.day > day, *_of(_d.project_id, project_ids))
+        .group_by(_d.analyzer, _d.severity)
+    )
+    return [Standing(*row) for row in session.execute(statement)]
+
+
+def daily_changes(session: Session, project_ids: Sequence[str] | None, first: str) -> list[DayChange]:
+    """Return what each day changed from the first on, in their order."""
+    numbers = (_d.opened, _d.resolved, _d.change, _d.certainty)
+    statement = (
+        sa.select(_d.day, _d.severity, *map(_sum, numbers))
+        .where(_d.day >= first, *_of(_d.project_id, project_ids))
+        .group_by(_d.day, _d.severity)
+        .order_by(_d.day)
+    )
+    return [DayChange(*row) for row in session.execute(statement)]
+
+
+def is_known_by(session: Session, project_ids: Sequence[str] | None, day: str) -> bool:
+    """Tell whether anything was found or read until the end of a day."""
+    found = sa.select(sa.literal(1)).where(_d.day <= day, *_of(_d.project_id, project_ids)).limit(1)
+    read = sa.select(sa.literal(1)).where(_l.day <= day, *_of(_l.project_id, project_ids)).limit(1)
+    return any(session.execute(statement).first() for statement in (found, read))
+
+
+def line_changes(session: Session, project_ids: Sequence[str] | None) -> list[LineChange]:
+    """Return how each branch's lines of code changed, by day."""
+    statement = (
+        sa.select(_l.project_id, _l.branch, _l.day, _l.lines)
+        .where(*_of(_l.project_id, project_ids))
+        .order_by(_l.day)
+    )
+    return [LineChange(*row) for row in session.execute(statement)]
+
+
+def default_branches(session: Session, project_ids: Sequence[str] | None) -> dict[str, str]:
+    """Return the default branch of each project; nothing is said of one ("")."""
+    statement = sa.select(projects.c.id, projects.c.default_branch).where(*_of(projects.c.id, project_ids))
+    return {row.id: row.default_branch or "" for row in session.execute(statement)}
+
+
+def analysed_lines(session: Session, project_ids: Iterable[str]) -> dict[str, int]:
+    """Return the lines that the latest completed analysis of each project counted, if it counted any."""
+    statement = (
+        sa.select(analyses.c.lines_of_code)
+        .where(
+            analyses.c.project_id == sa.bindparam("project_id"),
+            analyses.c.status == "completed",
+            analyses.c.lines_of_code > 0,
+        )
+        .order_by(analyses.c.created_at.desc())
+        .limit(1)
+    )
+    found = {one: session.execute(statement, {"project_id": one}).scalar() for one in project_ids}
+    return {one: lines for one, lines in found.items() if lines}
+
+
+def completed_analyses(
+    session: Session, project_ids: Sequence[str] | None, start: datetime, end: datetime
+) -> int:
+    """Count the completed analyses that were asked for in a time, both ends included."""
+    statement = sa.select(sa.func.count()).where(
+        analyses.c.status == "completed",
+        analyses.c.created_at.between(start, end),
+        *_of(analyses.c.project_id, project_ids),
+    )
+    return session.execute(statement).scalar_one()
+
+
+def top_files(session: Session, project_ids: Sequence[str] | None, limit: int) -> list[TopFile]:
+    """Return the files in which the heaviest findings stand, the heaviest first."""
+    numbers = (_file.critical, _file.high, _file.medium, _file.low, _file.weight)
+    statement = (
+        sa.select(projects.c.slug, _file.file_path, *numbers)
+        .join(projects, projects.c.id == _file.project_id)
+        .where(_file.weight > 0, *_of(_file.project_id, project_ids))
+        .order_by(_file.weight.desc(), _file.file_path, projects.c.slug)
+        .limit(limit)
+    )
+    return [TopFile(*row) for row in session.execute(statement)]
+
+
+def rule_verdicts(session: Session, project_ids: Sequence[str] | None, least: int) -> list[RuleVerdicts]:
+    """Return the rules of which at least so many findings were confirmed or dismissed."""
+    confirmed = sa.and_(_c.status == "resolved", _c.reason.not_in(NOT_CONFIRMED))
+    resolved = _sum(sa.case((confirmed, _c.findings), else_=0))
+    dismissed = _sum(sa.case((_c.reason == "false_positive", _c.findings), else_=0))
+    statement = (
+        sa.select(_c.rule_id, _sum(_c.findings), resolved, dismissed)
+        .where(*_of(_c.project_id, project_ids))
+        .group_by(_c.rule_id)
+        .having(resolved + dismissed >= least)
+    )
+    return [RuleVerdicts(*row) for row in session.execute(statement)]
+
+
+def count(
+    session: Session,
+    project_ids: Sequence[str] | None,
+    *,
+    status: Sequence[str] = (),
+    severity: Sequence[str] | None = None,
+    analyzer: Sequence[str] = (),
+    rule_id: str | None = None,
+) -> int:
+    """Count findings; nothing given means any, an empty `severity` none."""
+    wanted = _of(_c.project_id, project_ids)
+    wanted += [
+        column.in_(values) for column, values in ((_c.status, status), (_c.analyzer, analyzer)) if values
+    ]
+    wanted += [] if severity is None else [_c.severity.in_(severity)]
+    wanted += [] if rule_id is None else [_c.rule_id == rule_id]
+    return session.execute(sa.select(_sum(_c.findings)).where(*wanted)).scalar_one()
+
+
+def _sum(column: Any) -> sa.ColumnElement[int]:
+    # PostgreSQL's sum of bigint is a numeric.
+    return sa.cast(sa.func.coalesce(sa.func.sum(column), 0), sa.BigInteger)
+
+
+def _of(column: Any, project_ids: Sequence[str] | None) -> list[sa.ColumnElement[bool]]:
+    return [] if project_ids is None else [column.in_(project_ids)]
