@@ -52,7 +52,8 @@ class FileReport(Struct, frozen=True):
     """All that is known about one content: computed once, kept by the hash of the content.
 
     `fingerprints[i]` belongs to `detections[i]`. `shingles` are the packed window hashes that duplicate
-    detection compares across files (see `duplication`). `skipped` says why nothing is known.
+    detection compares across files (see `duplication`). `skipped` says why nothing is known. `sketch` is
+    what a renamed file is known again by (see `domain.identity`).
     """
 
     language: str | None = None
@@ -62,6 +63,7 @@ class FileReport(Struct, frozen=True):
     shingles: bytes = b""
     failures: tuple[ToolFailure, ...] = ()
     skipped: str | None = None
+    sketch: tuple[int, ...] = ()
 
 
 class Check(Protocol):

@@ -65,6 +65,7 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
         fingerprints=identity.fingerprints(detections, file.lines),
         shingles=duplication.shingles(file),
         failures=tuple(failures),
+        sketch=identity.sketch(source.content),
     )
 
 

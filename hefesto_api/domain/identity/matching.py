@@ -178,6 +178,11 @@ def _within(item: Known | Seen, side: str) -> Hashable | None:
     return (item.symbol, side) if side else None
 
 
+def _named_alike(item: Known | Seen, mark: str) -> Hashable | None:
+    """Ask for the same function, in whatever class: in another one like code is other code."""
+    return ((item.symbol or "").rpartition(".")[2], mark) if mark else None
+
+
 def _position(item: Known | Seen) -> Hashable | None:
     """Return where an item stands, for those whose prints an older version of ours computed.
 
@@ -194,8 +199,8 @@ _PASSES = (
     _Pass("near", lambda item: _within(item, item.prints.after)),
     _Pass("context", lambda item: item.prints.context or None),
     _Pass("symbol", lambda item: item.prints.symbol or None),
-    _Pass("moved", lambda item: item.prints.before or None, several=False, reopens=False),
-    _Pass("moved", lambda item: item.prints.after or None, several=False, reopens=False),
-    _Pass("text", lambda item: item.prints.text or None, several=False, reopens=False),
+    _Pass("moved", lambda item: _named_alike(item, item.prints.before), several=False, reopens=False),
+    _Pass("moved", lambda item: _named_alike(item, item.prints.after), several=False, reopens=False),
+    _Pass("text", lambda item: _named_alike(item, item.prints.text), several=False, reopens=False),
     _Pass("position", _position, several=False, reopens=False),
 )

@@ -8,11 +8,12 @@ from msgspec import Struct
 
 from hefesto_api.domain.finding import Detection, Group
 
-VERSION = 1
+VERSION = 2
 
 _REACH = 12  # lines looked at to find the neighbours, or a signature under its decorators
 _STATEMENT = 6  # lines of a statement that are hashed; a longer span is a block
-_DISTINCT = 12  # characters a text needs before it may identify a finding on its own
+_BODY = 12  # characters the beginning of a body needs before it may identify a function
+_DISTINCT = 40  # characters a statement needs before it may identify a finding on its own
 _COMMENT = ("#", "//", "/*", "*", "<!--", "--")
 _TRAILING = re.compile(r"""(?:\s\#|(?<=[;{},])\s*//)[^"'`]*$""")
 _SIGNATURE = re.compile(
@@ -33,7 +34,8 @@ class Fingerprints(Struct, frozen=True, array_like=True):
     before, after: rule, the normalised text and the neighbours on one side (the other side changed).
 
     A detection about a whole function is its symbol and its signature: `symbol` then holds without the
-    text (a parameter was added) and `context` is the beginning of the body (the function was renamed).
+    text (a parameter was added), `context` is the beginning of the body (the function was renamed), and
+    the signature alone proves nothing.
     """
 
     version: int
@@ -95,6 +97,11 @@ class _Page:
                     return f"{nearest}\n{line}"
                 nearest = line
         return nearest
+
+    def beginning(self, index: int) -> str:
+        """Return the significant lines of what a function starts with, its further parameters too."""
+        stop = min(len(self.lines), index + _REACH)
+        return "\n".join(filter(None, map(self.significant, range(index, stop))))
 
 
 def _squeeze(line: str, column: int = 0) -> str:
@@ -163,15 +170,15 @@ def _offset(detection: Detection, line: str) -> int:
 def _of_function(rule: str, detection: Detection, signature: int, page: _Page) -> Fingerprints:
     """Describe a whole function: its name and signature; its body may change at will."""
     text = _squeeze(page.lines[signature])
-    body = page.neighbours(signature + 1, 1)
+    body = page.beginning(signature + 1)
     symbol = detection.symbol
     said = f"{rule}\0{text}"
     return Fingerprints(
         version=VERSION,
         exact=_hash(f"E\0{said}\0{symbol or ''}"),
-        context=_hash(f"C\0{rule}\0{body}") if len(body) >= _DISTINCT else "",
+        context=_hash(f"C\0{rule}\0{body}") if len(body) >= _BODY else "",
         symbol=_hash(f"S\0{rule}\0{symbol}") if symbol else _hash(f"s\0{said}"),
-        text=_hash(f"t\0{said}") if len(text) >= _DISTINCT else "",
+        text="",  # methods of many classes share a signature
         after=_hash(f"a\0{said}\0{body}") if body else "",
     )
 

@@ -1,7 +1,9 @@
 """Which of the files that appeared are files that went missing, under another name."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
 from zlib import crc32
 
 from msgspec import Struct
@@ -10,30 +12,35 @@ _ALIKE = 0.5  # least share of traits in common (Jaccard) to call two files one
 _MARGIN = 0.15  # by which the best candidate must beat the next
 _EVIDENCE = 3  # traits in common that prove something; one is enough under the same base name
 _COMMON = 20  # a trait of more files than this tells them not apart
-_SHORT = 4  # characters below which a line says nothing
+_SHORT = 4  # bytes below which a line says nothing
+_SKETCH = 64  # hashes of lines kept of a file
+_EDITED = 0.35  # share of lines in common below which equal names prove nothing
+
+_T = TypeVar("_T")
 
 
 class FileTraits(Struct, frozen=True):
     """What is remembered of a file's content: enough to know it again after a move and an edit.
 
-    `prints` are the context prints of its findings; `names` the qualified names of its functions, or a
-    `sketch` of its lines, or both.
+    `prints` are the context prints of its findings, `names` the qualified names of its functions, `lines`
+    a `sketch` of its text; each may be missing.
     """
 
     sha256: str
     size: int
     prints: frozenset[str] = frozenset()
     names: frozenset[str] = frozenset()
+    lines: frozenset[int] = frozenset()
 
 
-def sketch(lines: Iterable[str], size: int = 64) -> frozenset[str]:
+def sketch(content: bytes, size: int = _SKETCH) -> tuple[int, ...]:
     """Return the `size` smallest hashes of a text's distinct lines: a sample that edits change little.
 
-    Bottom-k MinHash (Broder 1997): the same lines are drawn in both versions of a file.
+    Bottom-k MinHash (Broder 1997): the same lines are drawn in both versions of a file. Indentation does
+    not count.
     """
-    squeezed = {"".join(line.split()) for line in lines}
-    hashes = (crc32(line.encode("utf-8", "surrogatepass")) for line in squeezed if len(line) >= _SHORT)
-    return frozenset(format(value, "08x") for value in sorted(hashes)[:size])
+    lines = set(map(bytes.strip, content.splitlines()))
+    return tuple(sorted({crc32(line) for line in lines if len(line) >= _SHORT})[:size])
 
 
 def renames(missing: Mapping[str, FileTraits], appeared: Mapping[str, FileTraits]) -> dict[str, str]:
@@ -57,7 +64,7 @@ def _equal(missing: Mapping[str, FileTraits], appeared: Mapping[str, FileTraits]
         if len(olds[content]) == len(news[content]) == 1:
             found[news[content][0]] = olds[content][0]
         else:
-            found |= _by_tail(olds[content], news[content])
+            found |= _by_path(olds[content], news[content])
     return found
 
 
@@ -68,12 +75,16 @@ def _by_content(files: Mapping[str, FileTraits]) -> dict[str, list[str]]:
     return groups
 
 
-def _by_tail(olds: Sequence[str], news: Sequence[str]) -> dict[str, str]:
-    """Pair paths of equal content by the longest end they share, where only one on each side has it."""
+def _by_path(olds: Sequence[str], news: Sequence[str]) -> dict[str, str]:
+    """Pair paths of equal content by the longest end they share, then by the folder they stay in.
+
+    Each time only where one path on each side has it.
+    """
     found: dict[str, str] = {}
     left, right = set(olds), set(news)
-    for depth in range(min(_depth(left), _depth(right)), 0, -1):
-        ends, others = _unique_tails(left, depth), _unique_tails(right, depth)
+    for depth in range(min(_depth(left), _depth(right)), -1, -1):
+        key = partial(_tail, depth=depth) if depth else _folder
+        ends, others = _unique(left, key), _unique(right, key)
         for tail in ends.keys() & others.keys():
             found[others[tail]] = ends[tail]
             left.discard(ends[tail])
@@ -85,14 +96,23 @@ def _depth(paths: Collection[str]) -> int:
     return max((path.count("/") + 1 for path in paths), default=0)
 
 
-def _unique_tails(paths: Iterable[str], depth: int) -> dict[str, str]:
-    """Map the last `depth` parts of the paths that have as many to the one path that ends so."""
-    tails: dict[str, list[str]] = defaultdict(list)
+def _unique(paths: Iterable[str], key: Callable[[str], str | None]) -> dict[str, str]:
+    """Map each key that one path alone has to that path."""
+    groups: dict[str, list[str]] = defaultdict(list)
     for path in paths:
-        parts = path.rsplit("/", depth)
-        if len(parts) >= depth:
-            tails["/".join(parts[-depth:])].append(path)
-    return {tail: same[0] for tail, same in tails.items() if len(same) == 1}
+        if (value := key(path)) is not None:
+            groups[value].append(path)
+    return {value: same[0] for value, same in groups.items() if len(same) == 1}
+
+
+def _tail(path: str, depth: int) -> str | None:
+    """Return the last `depth` parts of a path that has as many."""
+    parts = path.rsplit("/", depth)
+    return "/".join(parts[-depth:]) if len(parts) >= depth else None
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]
 
 
 def _alike(missing: Mapping[str, FileTraits], appeared: Mapping[str, FileTraits]) -> dict[str, str]:
@@ -123,27 +143,49 @@ def _scores(
     missing: Mapping[str, FileTraits], appeared: Mapping[str, FileTraits]
 ) -> dict[str, dict[str, float]]:
     """Return, for each new path, the likeness of the old ones that share a telling trait with it."""
-    holders: dict[str, list[str]] = defaultdict(list)
+    holders: dict[str | int, list[str]] = defaultdict(list)
     for old, traits in missing.items():
-        for trait in traits.prints | traits.names:
+        for trait in _all(traits):
             holders[trait].append(old)
     scores: dict[str, dict[str, float]] = {}
     for new, traits in appeared.items():
-        own = traits.prints | traits.names
-        near = {
-            old for trait in own if len(holders.get(trait, ())) <= _COMMON for old in holders.get(trait, ())
-        }
-        scores[new] = {old: _likeness(missing[old], own, _same_name(old, new)) for old in near}
+        telling = [olds for trait in _all(traits) if 0 < len(olds := holders.get(trait, ())) <= _COMMON]
+        near = {old for olds in telling for old in olds}
+        scores[new] = {old: _likeness(missing[old], traits, _same_name(old, new)) for old in near}
     return scores
 
 
-def _likeness(old: FileTraits, own: frozenset[str], same_name: bool) -> float:
-    """Return the Jaccard index of two files' traits; 0.0 when what they share proves nothing."""
-    theirs = old.prints | old.names
-    shared = len(theirs & own)
-    if shared < (1 if same_name else _EVIDENCE):
-        return 0.0
-    return shared / len(theirs | own)
+def _all(traits: FileTraits) -> Iterator[str | int]:
+    yield from traits.prints
+    yield from traits.names
+    yield from traits.lines
+
+
+def _likeness(old: FileTraits, new: FileTraits, same_name: bool) -> float:
+    """Return how much two files have in common, 0 to 1: their lines, or lines and what is in them.
+
+    Names alone prove little: many files of a framework define the same ones.
+    """
+    least = 1 if same_name else _EVIDENCE
+    inside = _share(old.prints | old.names, new.prints | new.names, least)
+    if not old.lines or not new.lines:
+        return inside
+    text = _share(*_comparable(old.lines, new.lines), least)
+    return max(text, (text + inside) / 2) if text >= _EDITED else 0.0
+
+
+def _comparable(one: frozenset[int], other: frozenset[int]) -> tuple[frozenset[int], frozenset[int]]:
+    """Cut two sketches to the hashes that are among the least of both texts taken together."""
+    if max(len(one), len(other)) < _SKETCH:
+        return one, other
+    least = frozenset(sorted(one | other)[:_SKETCH])
+    return one & least, other & least
+
+
+def _share(one: frozenset[_T], other: frozenset[_T], least: int) -> float:
+    """Return the Jaccard index of two sets; 0.0 when they share too little to prove anything."""
+    shared = len(one & other)
+    return shared / len(one | other) if shared >= least else 0.0
 
 
 def _same_name(one: str, other: str) -> bool:

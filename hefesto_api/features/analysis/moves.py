@@ -77,4 +77,5 @@ def traits_of(sha256: str, report: FileReport) -> FileTraits:
         size=shape.lines if shape is not None else 0,
         prints=frozenset(mark.context for mark in report.fingerprints if mark.context),
         names=frozenset(function.qualified_name for function in shape.functions) if shape else frozenset(),
+        lines=frozenset(report.sketch),
     )
