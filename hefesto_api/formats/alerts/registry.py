@@ -5,7 +5,17 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
-from hefesto_api.formats.alerts import alertmanager, grafana, native, sentry
+from hefesto_api.formats.alerts import (
+    alertmanager,
+    cloudevents,
+    glitchtip,
+    grafana,
+    native,
+    otlp,
+    pagerduty,
+    rollbar,
+    sentry,
+)
 from hefesto_api.formats.alerts.received import Received
 
 Read = Callable[[bytes, Mapping[str, str]], Received]
@@ -37,5 +47,10 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "alertmanager": Source(alertmanager.read, alertmanager.verify, alertmanager.SETUP),
         "grafana": Source(grafana.read, grafana.verify, grafana.SETUP),
         "sentry": Source(sentry.read, sentry.verify, sentry.SETUP),
+        "glitchtip": Source(glitchtip.read, glitchtip.verify, glitchtip.SETUP),
+        "rollbar": Source(rollbar.read, rollbar.verify, rollbar.SETUP),
+        "pagerduty": Source(pagerduty.read, pagerduty.verify, pagerduty.SETUP),
+        "otlp": Source(otlp.read, otlp.verify, otlp.SETUP),
+        "cloudevents": Source(cloudevents.read, cloudevents.verify, cloudevents.SETUP),
     }
 )

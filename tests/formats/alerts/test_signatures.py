@@ -165,3 +165,13 @@ def test_an_empty_secret_verifies_nothing(source: str) -> None:
     assert not verify(source, headers, secret=b"")
     assert not verify(source, {"Authorization": "Bearer "}, secret=b"")
     assert not verify(source, {}, b'{"routing_key": ""}', secret=b"")
+
+
+def test_pagerduty_shows_its_routing_key() -> None:
+    key = b"0123456789abcdef0123456789abcdef"
+    body = b'{"routing_key": "0123456789abcdef0123456789abcdef", "event_action": "trigger"}'
+    assert verify("pagerduty", {}, body, key)
+    assert not verify("pagerduty", {}, body, SECRET)
+    assert not verify("pagerduty", {}, body[:-1], key)
+    assert not verify("pagerduty", {}, b"{}", key)
+    assert not verify("pagerduty", {"Authorization": f"Bearer {key.decode()}"}, b"{}", key)
