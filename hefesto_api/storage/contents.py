@@ -14,6 +14,7 @@ from msgspec import Struct, structs
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.structure import Function
+from hefesto_api.storage import bulk
 from hefesto_api.storage.base import (
     Blob,
     Serial,
@@ -162,7 +163,7 @@ def store(session: Session, engine: str, news: Sequence[NewContent]) -> dict[Key
     """
     if not news:
         return {}
-    session.execute(_insert(session.dialect.name, contents), list(_content_rows(engine, news)))
+    bulk.execute(session, _insert(session.dialect.name, contents), list(_content_rows(engine, news)))
     known = lookup(session, engine, ((new.sha256, new.variant) for new in news), reports=False)
     ids = {key: content.id for key, content in known.items()}
     rows = [row for new in news for row in _function_rows(ids[new.sha256, new.variant], new.functions)]
@@ -193,8 +194,7 @@ def sweep(session: Session, unused_since: datetime, *, limit: int = 500) -> int:
 def save_files(session: Session, project_id: str, branch: str, records: Iterable[FileRecord]) -> None:
     """Insert files or overwrite what was known about them."""
     rows = [{**structs.asdict(record), "project_id": project_id, "branch": branch} for record in records]
-    if rows:
-        session.execute(_save(session.dialect.name), rows)
+    bulk.execute(session, _save(session.dialect.name), rows)
 
 
 def drop_files(session: Session, project_id: str, branch: str, paths: Iterable[str]) -> None:

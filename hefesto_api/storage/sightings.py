@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from hefesto_api.domain.identity import Fingerprints
 from hefesto_api.domain.lifecycle import FIXED, KnownFinding
+from hefesto_api.storage import bulk
 from hefesto_api.storage.contents import project_files
 from hefesto_api.storage.findings import finding_history, findings
 
@@ -106,8 +107,10 @@ def alone(session: Session, project_id: str, tool: str) -> None:
 
 def insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Insert new findings, given as complete rows."""
-    if rows:
-        session.execute(sa.insert(findings), rows)
+    bulk.execute(session, _INSERT, rows)
+
+
+_INSERT = sa.insert(findings)
 
 
 _SEEN_AGAIN = (
@@ -165,8 +168,10 @@ def set_status(session: Session, known: KnownFinding, status: str, reason: str |
 
 def add_history(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Append to histories, given as complete rows."""
-    if rows:
-        session.execute(sa.insert(finding_history), rows)
+    bulk.execute(session, _INSERT_HISTORY, rows)
+
+
+_INSERT_HISTORY = sa.insert(finding_history)
 
 
 def bump_unchanged(

@@ -1,0 +1,70 @@
+"""Many rows of one statement, handed straight to the driver.
+
+SQLAlchemy binds every value of every row by itself, which took longer than the database took to write them.
+Here the values are bound a column at a time; the statement and the types are SQLAlchemy's as ever.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from hefesto_api.storage.base import Text, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import sqlalchemy as sa
+
+    from hefesto_api.storage.base import Session
+
+    Processor = Callable[[Any], Any]
+
+
+class _Prepared(NamedTuple):
+    """A statement as the driver takes it: its values by place, or by name where `positional` is false."""
+
+    sql: str
+    names: tuple[str, ...]
+    processors: tuple[Processor | None, ...]
+    positional: bool
+
+
+def execute(session: Session, statement: sa.Insert, rows: Sequence[dict[str, Any]]) -> None:
+    """Execute an INSERT for each row; all rows have the keys of the first, each the name of a column.
+
+    Statements are remembered: pass one that is built once.
+    """
+    if not rows:
+        return
+    ready = _prepared(statement, tuple(rows[0]), session.dialect)
+    columns = [
+        [row[name] for row in rows] if bind is None else [bind(row[name]) for row in rows]
+        for name, bind in zip(ready.names, ready.processors, strict=True)
+    ]
+    bound: Any = list(zip(*columns, strict=True))
+    if not ready.positional:
+        bound = [dict(zip(ready.names, values, strict=True)) for values in bound]
+    session.exec_driver_sql(ready.sql, bound)
+
+
+@lru_cache(maxsize=64)
+def _prepared(statement: sa.Insert, keys: tuple[str, ...], dialect: sa.Dialect) -> _Prepared:
+    compiled = statement.compile(dialect=dialect, column_keys=list(keys))
+    names = tuple(compiled.positiontup or ()) if compiled.positional else keys
+    return _Prepared(
+        compiled.string,
+        names,
+        tuple(_processor(compiled.binds[name].type, dialect) for name in names),
+        compiled.positional,
+    )
+
+
+def _processor(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Processor | None:
+    if isinstance(kind, Text):
+        return _cleaned
+    return cast("Processor | None", kind.dialect_impl(dialect).bind_processor(dialect))
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else clean(text)
