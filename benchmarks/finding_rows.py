@@ -139,6 +139,12 @@ def finding_rows(count: int, chance: random.Random) -> Iterator[tuple[Any, ...]]
             yield _row(n, count, owner, file, status, rule, chance)
 
 
+def more(many: int, count: int) -> list[tuple[Any, ...]]:
+    """Return further rows, for a database that holds `count`."""
+    rows = finding_rows(many, random.Random(many))  # noqa: S311
+    return [(finding_id(count + n), *row[1:]) for n, row in enumerate(rows)]
+
+
 def _zipf(many: int) -> list[float]:
     return list(accumulate(1 / (n + 1) for n in range(many)))
 

@@ -10,14 +10,14 @@ from hefesto_api.storage.finding_list import Filter, clauses
 from hefesto_api.storage.findings import FindingRecord, findings
 
 _f = findings.c
-_KEY = (_f.project_id, _f.branch, _f.file_path, _f.id)  # the order of an index, so that a part costs a part
+_KEY = (_f.project_id, _f.file_path, _f.branch, _f.id)  # the order of an index, so that a part costs a part
 _ORDER = sa.tuple_(*_KEY)
 
 
 def part(
     session: Session, wanted: Filter, *, limit: int, after: tuple[str, ...] | None = None
 ) -> tuple[list[FindingRecord], tuple[str, ...] | None]:
-    """Return some findings by project, branch and file, and the key after which to go on (None: done)."""
+    """Return some findings by project, file and branch, and the key after which to go on (None: done)."""
     conditions, values = clauses(wanted)
     statement = sa.select(findings).where(*conditions)
     if after is not None:
@@ -25,7 +25,7 @@ def part(
     rows = session.execute(statement.order_by(*_KEY).limit(limit), values).fetchall()
     records = [FindingRecord(*row) for row in rows]
     last = records[-1] if len(records) == limit else None
-    return records, None if last is None else (last.project_id, last.branch, last.file_path, last.id)
+    return records, None if last is None else (last.project_id, last.file_path, last.branch, last.id)
 
 
 def by_severity(session: Session, wanted: Filter) -> dict[Severity, int]:

@@ -34,7 +34,8 @@ class Shape(Struct, frozen=True):
     """What a page's statement depends on, beside its conditions.
 
     `projects` counts those asked for (None: any); `statuses` and `ranks` count those asked for. `by_file`
-    says that the findings of the files that are meant are few enough to be sorted.
+    says that the findings of the files that are meant are few enough to be sorted. `bounded` ranges end by
+    themselves: PostgreSQL reads the others to their end, as it does not see that each is in order already.
     """
 
     sort: str
@@ -44,6 +45,7 @@ class Shape(Struct, frozen=True):
     statuses: int
     ranks: int
     by_file: bool
+    bounded: bool = False
 
     @property
     def ranged(self) -> bool:
@@ -56,17 +58,25 @@ def keys(shape: Shape, conditions: list[sa.ColumnElement[bool]]) -> sa.Subquery:
     """Return the ids of a page in order, as `id` beside the other columns of the order.
 
     Execute with `limit` and `offset`, `project_no_0`, `status_no_0`, `rank_no_0` and so on, and for a keyed
-    one with `after_0` and so on, the values of the order's columns.
+    one with `after_0` and so on, the values of the order's columns; for bounded ranges with `most`, the sum
+    of `limit` and `offset`.
     """
     order = ORDERS[shape.sort]
     behind = [*conditions, *([_after(order, shape.descending)] if shape.keyed else [])]
     places = _ranges(shape) if shape.ranged else [_anywhere(shape)]
     selects = [sa.select(*order).where(*place, *behind) for place in places]
+    if shape.bounded:
+        selects = [_bounded(one, order, shape.descending) for one in selects]
     merged = sa.union_all(*selects) if len(selects) > 1 else selects[0]
     ordered = merged.order_by(
         *directed([merged.selected_columns[one.name] for one in order], shape.descending)
     )
     return ordered.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")).subquery("page")
+
+
+def _bounded(one: sa.Select[Any], order: tuple[sa.Column[Any], ...], descending: bool) -> sa.Select[Any]:
+    ended = one.order_by(*directed(list(order), descending)).limit(sa.bindparam("most")).subquery()
+    return sa.select(*ended.c)
 
 
 def directed(columns: list[Any], descending: bool) -> list[Any]:

@@ -60,20 +60,26 @@ _SAME_FILE = (
     )
     .limit(MOST)
 )
-_OPEN = sa.union_all(  # a range of an index for each severity, merged
+# The latest of each severity are a range of an index, which has the rule too: no row is read for the others.
+_OPEN = sa.union_all(
     *(
-        sa.select(_f.id, _f.last_seen).where(
+        sa.select(_f.id, _f.last_seen, _f.rule_id)
+        .where(
             _f.project_id == sa.bindparam("project_id"),
             _f.status == "open",
             _f.severity_rank == severity.rank,
         )
+        .order_by(_f.last_seen.desc(), _f.id.desc())
+        .limit(LOOKED_AT)
+        .subquery()
+        .select()
         for severity in Severity
     )
 )
-_LATEST = sa.select(
+_LATEST = (
     _OPEN.order_by(_OPEN.selected_columns.last_seen.desc(), _OPEN.selected_columns.id.desc())
     .limit(LOOKED_AT)
     .subquery()
-    .c.id
 )
-_SAME_PROJECT = sa.select(*_COLUMNS).where(_f.id.in_(_LATEST), _SAME_RULE).limit(MOST)
+_LIKE_IT = sa.select(_LATEST.c.id).where(_LATEST.c.rule_id == sa.bindparam("rule_id"))
+_SAME_PROJECT = sa.select(*_COLUMNS).where(_f.id.in_(_LIKE_IT)).limit(MOST)
