@@ -19,6 +19,7 @@ SETUP = (
 )
 
 _COLORS = {"#4b60b4": Severity.LOW, "#e9b949": Severity.MEDIUM, "#e52b50": Severity.HIGH}
+_FIELDS = 50  # read of an attachment
 _ISSUE = re.compile(r"/issues/(\d{1,20})")
 
 
@@ -63,7 +64,7 @@ def _alert(attachment: Node) -> IncomingAlert:
 
 def _tags(attachment: Node) -> Node:
     """Return the fields under our names: Project, Environment, Release, Server Name and other tags."""
-    pairs = {field.text("title"): field.text("value") for field in attachment.items("fields")}
+    pairs = {field.text("title"): field.text("value") for field in attachment.items("fields", _FIELDS)}
     tags = {name.lower().replace(" ", "_"): value for name, value in pairs.items() if name and value}
     return Node(tags | {"service_name": tags.get("service_name") or tags.get("project")})
 

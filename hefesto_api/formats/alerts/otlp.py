@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 
 from hefesto_api.domain.alert import IncomingAlert, ReportedFrame
@@ -17,6 +18,9 @@ SETUP = (
     "`traces_endpoint`), with the header `Authorization: Bearer <token>`."
 )
 
+_RECORDS = 10_000  # looked at of one export
+_HOLDERS = 1_000  # resources, and scopes of each
+_ATTRIBUTES = 128  # of one record, the SDKs' own limit
 _ERROR = 17  # the least severity number of an error
 _SEVERITIES = ((21, Severity.CRITICAL), (_ERROR, Severity.HIGH), (13, Severity.MEDIUM), (1, Severity.LOW))
 _VALUES = ("stringValue", "intValue", "boolValue", "doubleValue", "bytesValue")
@@ -43,7 +47,7 @@ def read(body: bytes, headers: Mapping[str, str]) -> Received:
     export = read_object(body)
     if not any(name in export.fields for name in ("resourceLogs", "resourceSpans")):
         raise Invalid("resourceLogs", "A list is expected here.", "required")
-    records = [*_logs(export), *_span_events(export)]
+    records = list(islice(_records(export), _RECORDS))
     told = {record.node.path: record for record in records if _matters(record)}
     items = each((record.node for record in told.values()), lambda node: _alert(told[node.path]))
     if left := len(records) - len(told):
@@ -58,28 +62,36 @@ def verify(
     return signatures.token(secret, headers, query_token)
 
 
-def _logs(export: Node) -> Iterator[Record]:
-    for holder in export.items("resourceLogs"):
-        resource = _attributes(holder.child("resource"))
-        for scope in holder.items("scopeLogs"):
-            for node in scope.items("logRecords"):
-                ids = node.text("traceId") or "", node.text("spanId") or ""
-                yield Record(node, resource, _attributes(node), *ids)
+def _records(export: Node) -> Iterator[Record]:
+    """Yield log records, then the events of spans; every level is bounded, however empty its parts are."""
+    for scope, resource in _scopes(export, "resourceLogs", "scopeLogs"):
+        for node in scope.items("logRecords", _RECORDS):
+            yield _record(node, node, resource)
+    for scope, resource in _scopes(export, "resourceSpans", "scopeSpans"):
+        for span in scope.items("spans", _RECORDS):
+            for node in span.items("events", _RECORDS):
+                yield _record(node, span, resource)
 
 
-def _span_events(export: Node) -> Iterator[Record]:
-    for holder in export.items("resourceSpans"):
+def _scopes(export: Node, holders: str, scopes: str) -> Iterator[tuple[Node, Node]]:
+    """Yield each scope with its resource's attributes."""
+    for holder in export.items(holders, _HOLDERS):
         resource = _attributes(holder.child("resource"))
-        for scope in holder.items("scopeSpans"):
-            for span in scope.items("spans"):
-                ids = span.text("traceId") or "", span.text("spanId") or ""
-                for node in span.items("events"):
-                    yield Record(node, resource, _attributes(node), *ids)
+        for scope in holder.items(scopes, _HOLDERS):
+            yield scope, resource
+
+
+def _record(node: Node, span: Node, resource: Node) -> Record:
+    return Record(node, resource, _attributes(node), span.text("traceId") or "", span.text("spanId") or "")
 
 
 def _attributes(node: Node) -> Node:
-    pairs = ((item.fields.get("key"), _value(item.fields.get("value"))) for item in node.items("attributes"))
-    return Node({key: value for key, value in pairs if isinstance(key, str)}, node.place("attributes"))
+    found = node.fields.get("attributes")
+    pairs = (
+        (pair for pair in found[:_ATTRIBUTES] if isinstance(pair, dict)) if isinstance(found, list) else ()
+    )
+    named = {key: _value(pair.get("value")) for pair in pairs if isinstance(key := pair.get("key"), str)}
+    return Node(named, node.place("attributes"))
 
 
 def _value(any_value: Any) -> Any:

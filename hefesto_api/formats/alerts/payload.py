@@ -13,6 +13,7 @@ from hefesto_api.domain.errors import Invalid, MalformedRequest
 from hefesto_api.formats.alerts import texts
 
 DEPTH = 64
+ITEMS = 20_000  # looked at of one list
 
 _LINKS = 20
 _MOST = 2**63 - 1
@@ -82,12 +83,12 @@ class Node(Struct, frozen=True):
         """Return the node of a field, whatever it is."""
         return Node(self.fields.get(name), self.place(name))
 
-    def items(self, name: str) -> list[Node]:
-        """Return the nodes of a list."""
+    def items(self, name: str, most: int = ITEMS) -> list[Node]:
+        """Return the nodes of a list, `most` of them."""
         value = self.fields.get(name)
         if not isinstance(value, list):
             return []
-        return [Node(item, f"{self.place(name)}[{at}]") for at, item in enumerate(value)]
+        return [Node(item, f"{self.place(name)}[{at}]") for at, item in enumerate(value[:most])]
 
     def required_items(self, name: str) -> list[Node]:
         """Return the nodes of a list that must be there."""

@@ -40,7 +40,7 @@ def each(nodes: Iterable[Node], read_one: Callable[[Node], Item]) -> list[Item]:
     nodes = list(nodes)
     found = [_attempt(node, read_one) for node in nodes[:MAX_ITEMS]]
     if len(nodes) > MAX_ITEMS:
-        found.append(f"{len(nodes) - MAX_ITEMS} of {len(nodes)}: only the first {MAX_ITEMS} are read")
+        found.append(f"only the first {MAX_ITEMS} are read")
     return found
 
 
