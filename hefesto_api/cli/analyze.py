@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from hefesto_api.cli import failures
+from hefesto_api.cli.push_options import address, slug
+from hefesto_api.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +42,8 @@ class Wish(NamedTuple):
     color: bool | None
     quiet: bool
     all: bool
+    push: str | None = None
+    project: str | None = None
 
     @property
     def threshold(self) -> str:
@@ -101,10 +105,18 @@ def _revision(_context: click.Context, _parameter: click.Parameter, value: str |
 @click.option("--color/--no-color", default=None, help="Colours: on a terminal, unless NO_COLOR is set.")
 @click.option("--quiet", "-q", is_flag=True, help="The report alone: no progress, summary or hints.")
 @click.option("--all", is_flag=True, help="Show every finding, not the worst fifty, on a terminal.")
+@click.option(
+    "--push",
+    callback=address,
+    metavar="URL",
+    help="Send what is found to a server; HEFESTO_API_KEY is its key.",
+)
+@click.option("--project", callback=slug, metavar="SLUG", help="The server's project: the folder's name.")
 def command(**options: Any) -> None:
     """Look for what is wrong in files and folders; needs no server.
 
-    Exits with 0, or 1 when --fail-on finds something, 2 for a wrong use, 3 when the analysis failed.
+    Exits with 0, or 1 when --fail-on finds something, 2 for a wrong use, 3 when the analysis
+    or --push failed.
     """
     with failures.told() as interruption:
         failures.leave(run(Wish(**options), interruption))
@@ -116,6 +128,10 @@ def run(wish: Wish, interruption: Interruption) -> int:
     from hefesto_api.cli import output, results, state  # noqa: PLC0415 - `--help` needs none of the engine
     from hefesto_api.features.analysis import local  # noqa: PLC0415
 
+    if wish.push and (wish.diff_base or wish.analyzers):
+        raise UsageError("--push sends all that is found: it goes with neither --diff-base nor --analyzers.")
+    if wish.project and not wish.push:
+        raise UsageError("--project is that of the server of --push.")
     if wish.output is not None:
         output.make_sure_writable(wish.output)
     selections = local.select(wish.paths)
@@ -133,6 +149,10 @@ def run(wish: Wish, interruption: Interruption) -> int:
             terminal.write(db, findings, wish)
         else:
             output.write(db, findings, wish)
+        if wish.push:
+            from hefesto_api.cli import push  # noqa: PLC0415
+
+            push.send(db, findings, wish, os.environ)
     return failures.GATE_FAILED if results.gate_fails(found, wish.fail_on) else failures.CLEAN
 
 
