@@ -19,6 +19,7 @@ from hefesto_api.features.config import routes as config
 from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
 from hefesto_api.features.health import system
+from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
 from hefesto_api.web import (
@@ -62,7 +63,16 @@ class Feature(Protocol):
 
 
 # Each module's `blp` is registered in this order, which is the order of the documentation.
-FEATURES: tuple[Feature, ...] = (health, system, config, projects, analysis, findings, metrics)
+FEATURES: tuple[Feature, ...] = (
+    health,
+    system,
+    config,
+    projects,
+    analysis,
+    findings,
+    metrics,
+    project_quality,
+)
 
 
 def create_app(

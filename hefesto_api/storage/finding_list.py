@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from hefesto_api.domain.errors import Invalid
 from hefesto_api.domain.finding import Severity, Status
-from hefesto_api.storage import finding_pages
+from hefesto_api.storage import finding_pages, measures
 from hefesto_api.storage.base import Session, Text, json_has, wire
 from hefesto_api.storage.finding_pages import Shape
 from hefesto_api.storage.findings import findings
@@ -72,6 +72,8 @@ _RANKS = {severity.value: severity.rank for severity in Severity}
 _STATUSES = tuple(status.value for status in Status)
 # Members of a filter that say which ranges of an index a page is read from.
 _PLACES = frozenset({"project_ids", "status", "severity", "min_rank"})
+# Members of a filter that the rollup tells apart.
+_ROLLED_UP = _PLACES | {"analyzer", "rule_id"}
 FEW = 2_000
 
 
@@ -89,7 +91,9 @@ def page(
 
     `after` is such a key: pages by it cost the same at any depth. Raises Invalid for a key that is none.
     """
-    values = _values(wanted) | _places(wanted) | {"limit": limit + 1, "offset": offset}
+    values = (
+        _values(wanted) | _places(wanted) | {"limit": limit + 1, "offset": offset, "most": limit + 1 + offset}
+    )
     if after is not None:
         values |= _key_values(after, sort)
     shape = _shape(session, wanted, values, sort, descending, after is not None)
@@ -99,10 +103,25 @@ def page(
 
 
 def count(session: Session, wanted: Filter, *, exact_to: int = EXACT_TO) -> tuple[int, bool]:
-    """Count findings up to a cap; tell whether the count is exact."""
+    """Count findings, from the rollup or up to a cap; tell whether the count is exact."""
+    asked = _asked(wanted)
+    if asked <= _ROLLED_UP:
+        return _rolled_up(session, wanted), True
     values = _values(wanted) | {"limit": exact_to + 1}
-    found = session.execute(_count(_asked(wanted)), values).scalar_one()
+    found = session.execute(_count(asked), values).scalar_one()
     return (found, True) if found <= exact_to else (exact_to, False)
+
+
+def _rolled_up(session: Session, wanted: Filter) -> int:
+    ranks = _ranks(wanted)
+    return measures.count(
+        session,
+        wanted.project_ids,
+        status=wanted.status,
+        severity=[name for name, rank in _RANKS.items() if rank in ranks],
+        analyzer=wanted.analyzer,
+        rule_id=wanted.rule_id,
+    )
 
 
 def clauses(wanted: Filter) -> tuple[list[sa.ColumnElement[bool]], dict[str, Any]]:
@@ -130,6 +149,7 @@ def _values(wanted: Filter) -> dict[str, Any]:
     if wanted.file_path is not None and wanted.file_path.endswith("/"):
         # A range, which an index can serve: "0" is what follows "/".
         values |= {"folder": wanted.file_path, "beyond": wanted.file_path[:-1] + "0"}
+    values["severity"] = [_RANKS.get(name, 0) for name in wanted.severity]
     if wanted.q is not None:
         escaped = wanted.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         values["q"] = f"%{escaped}%"
@@ -165,6 +185,7 @@ def _shape(
         statuses=len(_statuses(wanted)),
         ranks=len(_ranks(wanted)),
         by_file=wanted.file_path is not None and _is_small(session, wanted, values),
+        bounded=session.dialect.name == "postgresql",
     )
 
 
@@ -214,7 +235,7 @@ _CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
     "file_path": _f.file_path == sa.bindparam("file_path"),
     "folder": sa.and_(_f.file_path >= sa.bindparam("folder"), _f.file_path < sa.bindparam("beyond")),
     "analyzer": _f.analyzer.in_(sa.bindparam("analyzer", expanding=True)),
-    "severity": _f.severity.in_(sa.bindparam("severity", expanding=True)),
+    "severity": _f.severity_rank.in_(sa.bindparam("severity", expanding=True)),  # as the indexes have it
     "min_rank": _f.severity_rank >= sa.bindparam("min_rank"),
     "status": _f.status.in_(sa.bindparam("status", expanding=True)),
     "rule_id": _f.rule_id == sa.bindparam("rule_id"),

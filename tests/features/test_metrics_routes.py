@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree as ET
 
 import pytest
 from flask import g
 from hefesto_api.domain import clock
-from hefesto_api.features.metrics.schemas import MetricsSummarySchema, MetricsTrendsSchema
+from hefesto_api.features.metrics.schemas import GateSchema, MetricsSummarySchema, MetricsTrendsSchema
 from hefesto_api.storage import analyses, contents, findings, projects
 from hefesto_api.storage.contents import FileRecord
 from hefesto_api.web.scopes import Principal
@@ -271,3 +272,114 @@ def test_what_an_analysis_finds_is_in_the_metrics(any_service: Service) -> None:
     assert summary["quality"]["lines_of_code"] == 2
     assert MetricsSummarySchema().validate(summary) == {}
     assert any_service.get("/metrics/trends", days=365)["data_points"][-1]["opened"] == listed
+
+
+def analysed(service: Service, *, branch: str = "", status: str = "completed", days: int = 0) -> str:
+    """Put an analysis of the shop on record; return its id."""
+    with service.runtime.db.write() as session:
+        shop = projects.ensure(session, "shop").id
+        made = analyses.create(
+            session,
+            kind="path",
+            path=".",
+            project_id=shop,
+            branch=branch,
+            status=status,
+            created_at=ago(days),
+        )
+        return made.id
+
+
+def gate_of(service: Service, **query: Any) -> dict[str, Any]:
+    gate: dict[str, Any] = service.get("/projects/shop/gate", **query)
+    assert GateSchema().validate(gate) == {}
+    return gate
+
+
+def test_the_gate_of_the_default_branch_judges_what_its_latest_analysis_was_first_to_see(
+    idle: Service,
+) -> None:
+    before = analysed(idle, days=1)
+    kept(idle, {"severity": "CRITICAL", "first_analysis_id": before})
+    latest = analysed(idle)
+    kept(
+        idle,
+        {"severity": "HIGH", "first_analysis_id": latest, "status": "ignored"},
+        {"severity": "MEDIUM", "first_analysis_id": latest},
+    )
+    passed = gate_of(idle)
+    assert (passed["passed"], passed["analysis_id"], passed["compared_with"]) == (True, latest, None)
+    assert passed["new_findings"] == {"total": 1, "CRITICAL": 0, "HIGH": 0, "MEDIUM": 1, "LOW": 0}
+    assert passed["conditions"] == [
+        {"metric": "new_critical", "limit": 0, "value": 0, "passed": True},
+        {"metric": "new_high", "limit": 0, "value": 0, "passed": True},
+    ]
+    failed = gate_of(idle, analysis_id=before)
+    assert (failed["passed"], failed["new_findings"]["CRITICAL"]) == (False, 1)
+    assert gate_of(idle, analysis_id=before, max_critical=1)["passed"]
+    assert not gate_of(idle, max_medium=0)["passed"]
+
+
+def test_the_gate_of_a_branch_judges_what_the_default_branch_does_not_have(idle: Service) -> None:
+    idle.client.post("/api/v1/projects", json={"slug": "shop", "default_branch": "main"})
+    analysed(idle, branch="main")
+    analysed(idle, branch="next")
+    high = {"severity": "HIGH"}
+    kept(
+        idle,
+        {**high, "branch": "main", "fingerprint": "both"},
+        {**high, "branch": "main", "fingerprint": "back", "status": "resolved"},
+        {**high, "branch": "next", "fingerprint": "both"},
+        {**high, "branch": "next", "fingerprint": "back"},
+        {**high, "branch": "next", "fingerprint": "new"},
+    )
+    gate = gate_of(idle, branch="next")
+    assert (gate["passed"], gate["branch"], gate["compared_with"]) == (False, "next", "main")
+    assert gate["new_findings"]["HIGH"] == 2
+    assert gate_of(idle, branch="main")["passed"]
+
+
+def test_the_gate_may_ask_for_a_grade(idle: Service) -> None:
+    code(idle, 1000, days=1)
+    analysed(idle)
+    kept(idle, {"severity": "CRITICAL"})  # 100 / (1 + 20/50) = 71.43
+    condition = {"metric": "quality_grade", "value": "C"}
+    assert gate_of(idle, min_grade="c")["conditions"][-1] == {**condition, "limit": "C", "passed": True}
+    assert gate_of(idle, min_grade="B")["conditions"][-1] == {**condition, "limit": "B", "passed": False}
+
+
+def test_what_cannot_be_judged_is_told(idle: Service) -> None:
+    running = analysed(idle, status="running")
+    for path, query, status in (
+        ("shop", {}, 404),
+        ("shop", {"branch": "none"}, 404),
+        ("shop", {"analysis_id": running}, 409),
+        ("nobody", {}, 404),
+        ("shop", {"max_high": "-1"}, 422),
+        ("shop", {"min_grade": "E"}, 422),
+    ):
+        answer = idle.client.get(f"/api/v1/projects/{path}/gate", query_string=query)
+        assert answer.status_code == status, (path, query)
+
+
+def test_the_badge_shows_the_grade(idle: Service) -> None:
+    code(idle, 1000, days=1)
+    kept(idle, {"severity": "CRITICAL"})
+    answer = idle.client.get("/api/v1/projects/shop/badge.svg")
+    assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
+    assert answer.headers["Cache-Control"] == "private, no-cache"
+    drawing = ET.fromstring(answer.data)  # noqa: S314 - our own
+    assert drawing.attrib["aria-label"] == "quality: C 71"
+    again = idle.client.get(
+        "/api/v1/projects/shop/badge.svg", headers={"If-None-Match": answer.headers["ETag"]}
+    )
+    assert (again.status_code, again.data) == (304, b"")
+    kept(idle, {"severity": "CRITICAL"})
+    assert idle.client.get("/api/v1/projects/shop/badge.svg").headers["ETag"] != answer.headers["ETag"]
+
+
+def test_the_badge_of_what_nothing_is_known_of(idle: Service) -> None:
+    idle.client.post("/api/v1/projects", json={"slug": "bare"})
+    image = idle.client.get("/api/v1/projects/bare/badge.svg", headers={"Accept": "image/svg+xml"})
+    assert b"quality: unknown" in image.data
+    assert idle.client.get("/api/v1/projects/nobody/badge.svg").status_code == 404

@@ -174,5 +174,13 @@ def test_keys_that_are_none(db: Database, key: tuple[Any, ...]) -> None:
 
 def test_a_count_stops_at_the_cap(db: Database, shop: str) -> None:
     with db.read() as session:
-        assert finding_list.count(session, Filter(), exact_to=4) == (4, False)
-        assert finding_list.count(session, Filter(), exact_to=5) == (5, True)
+        assert finding_list.count(session, Filter(tool="hefesto"), exact_to=4) == (4, False)
+        assert finding_list.count(session, Filter(tool="hefesto"), exact_to=5) == (5, True)
+
+
+def test_what_the_rollup_tells_apart_is_counted_beyond_any_cap(db: Database, shop: str) -> None:
+    with db.read() as session:
+        assert finding_list.count(session, Filter(), exact_to=4) == (5, True)
+        assert finding_list.count(session, Filter(project_ids=(shop,)), exact_to=3) == (4, True)
+        assert finding_list.count(session, Filter(project_ids=()), exact_to=4) == (0, True)
+        assert finding_list.count(session, Filter(severity=("LOW",), min_rank=2)) == (0, True)

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from hefesto_api.domain import clock
 from hefesto_api.domain.finding import Severity
 from hefesto_api.domain.quality import WEIGHTS, Quality, quality_score
 from hefesto_api.storage import measures
@@ -56,13 +57,17 @@ def _main(branches: Mapping[str, list[LineChange]], default: str) -> list[LineCh
     return branches[default] if sizes.get(default) else branches[max(sizes, key=lambda name: sizes[name])]
 
 
-def standing_at(session: Session, project_ids: Sequence[str] | None, day: str) -> list[Standing]:
+def standing_at(
+    session: Session, project_ids: Sequence[str] | None, day: str, now: Iterable[Standing]
+) -> list[Standing]:
     """Return what stood at the end of a day: what stands now, less what has changed since."""
-    kinds = {one[:2]: one for one in measures.standing(session, project_ids)}
+    kinds = {one[:2]: one for one in now}
+    if day >= clock.now().date().isoformat():
+        return list(kinds.values())
     for later in measures.changes_since(session, project_ids, day):
-        now = kinds.get(later[:2], later._replace(findings=0, certainty=0))
-        kinds[later[:2]] = now._replace(
-            findings=now.findings - later.findings, certainty=now.certainty - later.certainty
+        before = kinds.get(later[:2], later._replace(findings=0, certainty=0))
+        kinds[later[:2]] = before._replace(
+            findings=before.findings - later.findings, certainty=before.certainty - later.certainty
         )
     return [one for one in kinds.values() if one.findings]
 
@@ -76,3 +81,9 @@ def of(certainties: Iterable[tuple[str, int]], lines_of_code: int) -> Quality:
 def rounded(number: float) -> float:
     """Return a score as it is told."""
     return round(number, DIGITS)
+
+
+def current(session: Session, project_id: str) -> Quality:
+    """Return the quality of a project as it is now."""
+    stands = [(one.severity, one.certainty) for one in measures.standing(session, [project_id])]
+    return of(stands, lines(session, [project_id]).at(clock.now().date().isoformat()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import marshmallow as ma
 from marshmallow import fields as basic
 
@@ -11,6 +13,7 @@ from hefesto_api.web import fields
 from hefesto_api.web.schemas import Schema
 
 MOST_DAYS = 365
+MOST_NEW = 1_000_000
 GRADES = ("A", "B", "C", "D", "F")
 _SCORE = ma.validate.Range(0, 100)
 
@@ -136,3 +139,49 @@ class MetricsTrendsSchema(Schema):
     period = basic.String(required=True, validate=ma.validate.OneOf(PERIODS))
     data_points = basic.List(basic.Nested(DataPointSchema), required=True)
     summary = basic.Nested(TrendsSummarySchema, required=True)
+
+
+def _most(severity: str, **options: Any) -> basic.Field[Any]:
+    about = {"description": f"How many new findings of severity {severity} pass."}
+    return fields.QueryInteger(validate=ma.validate.Range(0, MOST_NEW), metadata=about, **options)
+
+
+class GateQuery(Schema):
+    """Which new code is judged, and by what; without more said, nothing HIGH or CRITICAL may be new."""
+
+    branch = fields.text(300)
+    analysis_id = basic.UUID()
+    max_critical = _most("CRITICAL", load_default=0)
+    max_high = _most("HIGH", load_default=0)
+    max_medium = _most("MEDIUM")
+    max_low = _most("LOW")
+    min_grade = fields.Choice(GRADES, upper=True, metadata={"description": "The least grade of the project."})
+
+
+class GateConditionSchema(Schema):
+    """One condition with what was found; numbers, but for the grade."""
+
+    metric = basic.String(required=True)
+    limit = basic.Raw(required=True)
+    value = basic.Raw(required=True)
+    passed = basic.Boolean(required=True)
+
+
+NewFindingsSchema = Schema.from_dict(
+    {name: basic.Integer(required=True) for name in ("total", *(one.value for one in reversed(Severity)))},
+    name="NewFindings",
+)
+
+
+class GateSchema(Schema):
+    """Whether new code passes; `compared_with` is null when a branch is compared with its own past."""
+
+    passed = basic.Boolean(required=True)
+    project = basic.String(required=True)
+    analysis_id = basic.UUID(required=True)
+    branch = basic.String(required=True, allow_none=True)
+    compared_with = basic.String(required=True, allow_none=True)
+    conditions = basic.List(basic.Nested(GateConditionSchema), required=True)
+    new_findings = basic.Nested(NewFindingsSchema, required=True)
+    quality_score = basic.Float(required=True, validate=_SCORE)
+    quality_grade = basic.String(required=True, validate=ma.validate.OneOf(GRADES))

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from hefesto_api.domain.quality import Quality
-    from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
-    from hefesto_api.storage.measures import RuleVerdicts, TopFile
+    from hefesto_api.storage.measures import RuleVerdicts, Standing, TopFile
 
 USUAL_DAYS = 30
 TOP_FILES = 10
@@ -62,12 +61,17 @@ def summary(db: Database, query: Mapping[str, Any], allowed: Collection[str] | N
     asked = period(query)
     with db.read() as session:
         ids = projects.chosen(session, query.get("project"), allowed)
-        lines = quality.lines(session, ids)
-        now = _state(session, ids, asked.end, lines)
-        change = _comparison(session, ids, asked, now, lines)
+        lines, standing = quality.lines(session, ids), measures.standing(session, ids)
+        last = _before(asked.start, 1)
+        now, then = (
+            _state(quality.standing_at(session, ids, day.isoformat(), standing), lines.at(day.isoformat()))
+            for day in (asked.end, last)
+        )
+        known = last < asked.start and measures.is_known_by(session, ids, last.isoformat())
         analyses = measures.completed_analyses(session, ids, *_moments(asked))
         files = measures.top_files(session, ids, TOP_FILES)
         verdicts = measures.rule_verdicts(session, ids, ENOUGH_VERDICTS)
+    change = _comparison(now, then) if known else None
     return {
         "period": {"start": asked.start.isoformat(), "end": asked.end.isoformat()},
         "total_analyses": analyses,
@@ -95,28 +99,20 @@ def told(found: Quality) -> dict[str, Any]:
     }
 
 
-def _state(session: Session, ids: Sequence[str] | None, day: date, lines: quality.Lines) -> State:
-    found = quality.standing_at(session, ids, day.isoformat())
+def _state(found: Sequence[Standing], lines: int) -> State:
     severities, analyzers = Counter[str](), Counter[str]()
     for one in found:
         severities[one.severity] += one.findings
         analyzers[one.analyzer] += one.findings
-    score = quality.of([(one.severity, one.certainty) for one in found], lines.at(day.isoformat()))
     return State(
         {one.value: severities[one.value] for one in reversed(Severity)},
         {one.value: analyzers[one.value] for one in Group},
-        score,
+        quality.of([(one.severity, one.certainty) for one in found], lines),
     )
 
 
-def _comparison(
-    session: Session, ids: Sequence[str] | None, asked: Period, now: State, lines: quality.Lines
-) -> dict[str, Any] | None:
-    """Compare with the end of the period before; None when nothing was known then."""
-    last = _before(asked.start, 1)
-    if last == asked.start or not measures.is_known_by(session, ids, last.isoformat()):
-        return None
-    then = _state(session, ids, last, lines)
+def _comparison(now: State, then: State) -> dict[str, Any]:
+    """Compare with the end of the period before."""
     percent = None if now.total else 0.0  # from none to some there is no percentage
     if then.total:
         percent = quality.rounded((now.total - then.total) / then.total * 100)
