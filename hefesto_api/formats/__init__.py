@@ -20,7 +20,7 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
         "text": Format(text.write, "text/plain; charset=utf-8", ".txt"),
         "json": Format(json.write, "application/json", ".json"),
-        "jsonl": Format(json.write_lines, "application/jsonl", ".jsonl"),
+        "jsonl": Format(json.write_lines, "application/x-ndjson", ".jsonl"),
         "sarif": Format(sarif.write, "application/sarif+json", ".sarif"),
         "html": Format(html.write, "text/html; charset=utf-8", ".html"),
         "csv": Format(csv.write, "text/csv; charset=utf-8", ".csv"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -393,6 +394,20 @@ def test_exports_hold_every_finding_once_in_every_format(idle: Service) -> None:
     assert "<odd>" not in page
     assert "&lt;odd&gt;" in page
     assert "'=cmd" in exported(idle, "csv", project="other").text
+
+
+def test_json_lines_hold_a_finding_each_whatever_its_text(idle: Service) -> None:
+    text = 'a\nb\r\u2028c"}\x00\ud800'
+    kept(idle, {"description": text}, {"file_path": "b\n.py"}, project="shop")
+    answer = exported(idle, "jsonl", project="shop")
+    assert answer.content_type == "application/x-ndjson"
+    assert answer.headers["Content-Disposition"].endswith('.jsonl"')
+    *lines, rest = answer.data.split(b"\n")
+    assert rest == b""
+    same = data_of(exported(idle, "json", project="shop"))["findings"]
+    assert [json.loads(line) for line in lines] == same
+    assert len(same) == 2
+    assert exported(idle, "jsonl", project="nothing-there").data == b""
 
 
 def test_exports_take_the_lists_filters(idle: Service) -> None:

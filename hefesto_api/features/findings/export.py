@@ -54,6 +54,8 @@ def export(
     name = f"hefesto-findings-{clock.now():%Y%m%d}"
     if kind == "json":
         return Export(_joined(_json(db, wanted)), "application/json", f"{name}.json")
+    if kind == "jsonl":
+        return Export(_joined(_lines(db, wanted)), FORMATS[kind].media_type, f"{name}.jsonl")
     with db.read() as session:
         counts = finding_export.by_severity(session, wanted)
     written = FORMATS[kind]
@@ -100,16 +102,26 @@ def _hashed(db: Database, roots: Sequence[Path], records: Iterable[FindingRecord
 
 def _json(db: Database, wanted: Filter) -> Iterator[bytes]:
     """Yield the findings within the envelope, as every JSON answer stands in it."""
-    with db.read() as session:
-        slugs = projects.slugs(session, projects.every_id(session))
     yield b'{"success":true,"data":{"findings":['
     separator = b""
-    for record in _records(db, wanted):
-        told = service.item(record, slugs.get(record.project_id, "")) | service.details(record)
-        yield separator + to_json(told)
+    for told in _told(db, wanted):
+        yield separator + told
         separator = b",\n"
     now = clock.rfc3339(clock.now()).encode()
     yield b']},"error":null,"timestamp":"' + now + b'"}\n'
+
+
+def _lines(db: Database, wanted: Filter) -> Iterator[bytes]:
+    """Yield one JSON object a line, without an envelope: what came before a break is still whole."""
+    for told in _told(db, wanted):
+        yield told + b"\n"
+
+
+def _told(db: Database, wanted: Filter) -> Iterator[bytes]:
+    with db.read() as session:
+        slugs = projects.slugs(session, projects.every_id(session))
+    for record in _records(db, wanted):
+        yield to_json(service.item(record, slugs.get(record.project_id, "")) | service.details(record))
 
 
 def _reported(record: FindingRecord) -> ReportFinding:

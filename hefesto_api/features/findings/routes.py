@@ -62,6 +62,7 @@ def triage_findings(wanted: dict[str, Any]) -> Any:
 @blp.arguments(schemas.ExportQuery, location="query")
 @blp.alt_response(200, schema=_EXPORTED, content_type="application/json", description="The report.")
 @blp.alt_response(200, schema=_OBJECT, content_type="application/sarif+json", description="The report.")
+@blp.alt_response(200, schema=_TEXT, content_type="application/x-ndjson", description="A finding a line.")
 @blp.alt_response(200, schema=_TEXT, content_type="text/csv", description="The report.")
 @blp.alt_response(200, schema=_TEXT, content_type="text/html", description="The report.")
 @blp.alt_response(200, schema=_TEXT, content_type="application/xml", description="The report.")

@@ -14,7 +14,7 @@ from hefesto_api.web import fields
 from hefesto_api.web.paging import PageQuery, list_schema
 from hefesto_api.web.schemas import Schema
 
-EXPORTS = ("sarif", "csv", "json", "html", "junit", "codeclimate")
+EXPORTS = ("sarif", "csv", "json", "jsonl", "html", "junit", "codeclimate")
 REASONS = ("false_positive", "accepted_risk", "test_code", "no_time", "duplicate")
 CHANGES = ("acknowledged", "resolved", "ignored", "wontfix", "reopen", "open")
 MOST_AT_ONCE = 1000
