@@ -16,6 +16,7 @@ from hefesto_api import settings as all_settings
 from hefesto_api.adapters import logs
 from hefesto_api.features.analysis import routes as analysis
 from hefesto_api.features.config import routes as config
+from hefesto_api.features.findings import owners_routes as owners
 from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
 from hefesto_api.features.health import system
@@ -70,6 +71,7 @@ FEATURES: tuple[Feature, ...] = (
     projects,
     analysis,
     findings,
+    owners,
     metrics,
     project_quality,
 )

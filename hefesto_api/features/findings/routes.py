@@ -87,7 +87,7 @@ def read_finding(finding_id: UUID) -> Any:
     """Show a finding with its history and its relatives."""
     with runtime().db.read() as session:
         record = service.read(session, str(finding_id), principal().projects)
-        return success(to_json(service.detail(session, record)))
+        return success(to_json(service.detail(session, record, runtime().settings.roots)))
 
 
 @blp.route("/<uuid:finding_id>", methods=["PATCH"])
@@ -114,4 +114,4 @@ def read_file_findings(query: dict[str, Any], file_path: str) -> Any:
 
 def _who() -> triage.Who:
     caller = principal()
-    return triage.Who(caller.name, caller.projects)
+    return triage.Who(caller.name, caller.projects, runtime().settings.roots)

@@ -154,6 +154,28 @@ class SuppressionSchema(Schema):
     justification = basic.String(required=True)
 
 
+class OwnersQuery(Schema):
+    """Whose owners are wanted."""
+
+    path = fields.text(4096, required=True, least=1, metadata={"description": "As findings have it."})
+
+
+class OwnershipSchema(Schema):
+    """Who owns a file: the rule that decides and where it stands, or why there is none."""
+
+    owners = basic.List(basic.String(), required=True)
+    rule = basic.String(required=True, allow_none=True)
+    line = basic.Integer(required=True, allow_none=True)
+    file = basic.String(required=True, allow_none=True)
+    explanation = basic.String(required=True)
+
+
+class PathOwnersSchema(OwnershipSchema):
+    """Who owns a path of a project."""
+
+    path = basic.String(required=True)
+
+
 class FindingSchema(FindingItemSchema):
     """All that is known of a finding."""
 
@@ -174,6 +196,7 @@ class FindingSchema(FindingItemSchema):
     updated_at = basic.DateTime(required=True)
     updated_by = basic.String(required=True, allow_none=True)
     incidents = basic.List(basic.Dict(), required=True)
+    ownership = basic.Nested(OwnershipSchema)
     history = basic.List(basic.Nested(HistoryEntrySchema), required=True)
     related_findings = basic.List(basic.Nested(RelatedFindingSchema), required=True)
 

@@ -8,12 +8,13 @@ from hefesto_api.analyzers import catalogue
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.finding import Severity
-from hefesto_api.features.findings import relatives, selection
+from hefesto_api.features.findings import owners, relatives, selection
 from hefesto_api.storage import finding_list, findings, projects
 from hefesto_api.storage.finding_list import Filter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
@@ -75,8 +76,8 @@ def read(session: Session, finding_id: str, allowed: Collection[str] | None) -> 
     return record
 
 
-def detail(session: Session, record: FindingRecord) -> dict[str, Any]:
-    """Return all that is known of a finding."""
+def detail(session: Session, record: FindingRecord, roots: Sequence[Path] = ()) -> dict[str, Any]:
+    """Return all that is known of a finding; `roots` are where its tree may be read."""
     return {
         **item(record, projects.by_id(session, record.project_id).slug),
         **details(record),
@@ -89,6 +90,7 @@ def detail(session: Session, record: FindingRecord) -> dict[str, Any]:
         "updated_at": clock.rfc3339(record.updated_at),
         "updated_by": record.updated_by,
         "incidents": [],
+        "ownership": owners.of_finding(session, record, roots),
         "history": [
             {
                 "timestamp": clock.rfc3339(entry.timestamp),

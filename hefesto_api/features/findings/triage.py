@@ -16,6 +16,7 @@ from hefesto_api.storage.findings import HistoryEntry
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
@@ -29,10 +30,14 @@ CLOSED = (Status.RESOLVED, Status.IGNORED, Status.WONTFIX)
 
 
 class Who(NamedTuple):
-    """Who decides: the name that history tells, and the slugs of the projects they may see (None: all)."""
+    """Who decides: the name that history tells, and the slugs of the projects they may see (None: all).
+
+    `roots` are where trees may be read, for what they read before is told with its owners.
+    """
 
     name: str
     allowed: Collection[str] | None = None
+    roots: Sequence[Path] = ()
 
 
 class Decision(NamedTuple):
@@ -64,7 +69,7 @@ def one(
     """Decide about one finding; `require` may raise, given how to load what a GET answers now."""
     with db.write() as session:
         record = service.read(session, finding_id, who.allowed)
-        require(lambda: service.detail(session, record))
+        require(lambda: service.detail(session, record, who.roots))
         changed = _apply(session, who, record, wanted)
         _announce(session, who, [(record, wanted.status)] if changed else [])
         return _triaged(changed or record)
