@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Final
 import sqlalchemy as sa
 from hefesto_api.analyzers import catalogue
 from hefesto_api.domain.finding import Severity
-from hefesto_api.storage import migrate
+from hefesto_api.domain.identity import Fingerprints
+from hefesto_api.storage import migrate, sightings
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.findings import findings
 from hefesto_api.storage.projects import projects
@@ -37,6 +38,7 @@ SEVERITIES: Final = dict(zip(Severity, (40, 30, 22, 8), strict=True))
 STATUSES: Final = {"open": 71, "resolved": 20, "ignored": 4, "acknowledged": 4, "wontfix": 1}
 COLUMNS: Final = tuple(column.name for column in findings.columns)
 _BATCH: Final = 20_000
+_PRINTS: Final = sightings.pack_prints(Fingerprints(1, *("0123456789abcdef",) * 6))
 
 
 def sqlite(count: int, folder: Path) -> Database:
@@ -165,7 +167,7 @@ def _row(
         f"    value = compute({line})\n    return value", f"    value = compute({line})",
         f"Thing{file % 13}.method_{line % 97}", None, str(list(rule.cwe)), "{}", status, None, None,
         moment(owner, first), moment(owner, last), moment(owner, last) if status == "resolved" else None,
-        last - first + 1, analysis, analysis, moment(owner, last), None, 1, None, b"\x00" * 48,
+        last - first + 1, analysis, analysis, moment(owner, last), None, 1, None, _PRINTS,
         f"{n * 2654435761 % 2**64:032x}",
     )  # fmt: skip
 

@@ -51,6 +51,7 @@ class ProjectRecord(Struct, frozen=True):
 _ALL = sa.select(projects)
 _BY_SLUG = _ALL.where(projects.c.slug == sa.bindparam("slug"))
 _BY_ID = _ALL.where(projects.c.id == sa.bindparam("id"))
+_IDS = sa.select(projects.c.id).where(projects.c.slug.in_(sa.bindparam("slugs", expanding=True)))
 _COUNT = sa.select(sa.func.count()).select_from(projects)
 
 
@@ -120,7 +121,7 @@ def chosen(session: Session, slug: str | None, allowed: Collection[str] | None) 
     if slug is None and allowed is None:
         return None
     wanted = list(allowed or ()) if slug is None else [slug] if allowed is None or slug in allowed else []
-    return tuple(session.execute(sa.select(projects.c.id).where(projects.c.slug.in_(wanted))).scalars())
+    return tuple(session.execute(_IDS, {"slugs": wanted}).scalars())
 
 
 def slugs(session: Session, project_ids: Iterable[str | None]) -> dict[str, str]:

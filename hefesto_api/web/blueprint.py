@@ -46,7 +46,9 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc] # flask-smorest 
 
     def arguments(self, schema: Any, *, location: str = "json", **options: Any) -> Decorator:
         """Read the body (or the query) by a schema; the value is the view's first argument."""
-        return cast("Decorator", super().arguments(schema, location=location, **options))
+        # Made once: a class is made into a schema by every request, at the cost of loading by it.
+        reader = schema() if isinstance(schema, type) else schema
+        return cast("Decorator", super().arguments(reader, location=location, **options))
 
     def response(self, status_code: int, schema: Any = None, **options: Any) -> Decorator:
         """Document the answer and dump the view's value by its schema, in the envelope."""
