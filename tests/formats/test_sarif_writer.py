@@ -165,3 +165,18 @@ def test_what_is_written_reads_the_same() -> None:
     assert (seen.severity, seen.confidence, seen.analyzer) == (Severity.CRITICAL, 0.65, Group.SECURITY)
     assert (seen.cwe, seen.symbol, seen.message) == ((20, 89), "load_user", finding.description)
     assert back.fingerprints["hefesto/v1"] == finding.fingerprint
+
+
+@pytest.mark.parametrize("status", ["underReview", "rejected", "accepted"])
+def test_suppressions_of_another_tool_are_given_on(status: str) -> None:
+    said = {"kind": "external", "status": status, "justification": "waiting"}
+    place = {"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 3}}}
+    result = {"ruleId": "R", "locations": [place], "suppressions": [said]}
+    document = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "T"}}, "results": [result]}]}
+    (taken,) = sarif.read(json.dumps(document).encode()).runs[0].results
+    assert taken.suppressed == (status == "accepted")
+    seen = taken.detection
+    finding = make_finding(suppression=seen.suppression, metadata=seen.metadata)
+    (written,) = run_of(finding)["results"]
+    (given_on,) = written["suppressions"]
+    assert {"status": "accepted", **given_on} == said

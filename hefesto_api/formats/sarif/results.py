@@ -12,6 +12,7 @@ from hefesto_api.formats.sarif.model import Location, Message, Result, RuleDescr
 from hefesto_api.formats.sarif.paths import RefusedPathError, path_of
 
 _TEXT = 4_000  # characters kept of a message or an advice
+_SUPPRESSIONS = 10  # kept of a result
 _STEPS = 100  # locations kept of a flow
 _ARGUMENT = re.compile(r"\{(\d{1,2})\}")
 _LINES = 2**31 - 1
@@ -153,6 +154,15 @@ def _suppression(result: Result, line: int) -> Suppression | None:
     return Suppression(cut(accepted[0].kind, 20), line, cut(accepted[0].justification or "", 1000))
 
 
+def _undecided(result: Result) -> list[dict[str, str]]:
+    """Keep the suppressions that nobody has accepted: they suppress nothing, and are given on."""
+    return [
+        {"kind": each.kind, "status": each.status, "justification": cut(each.justification or "", 1000)}
+        for each in result.suppressions[:_SUPPRESSIONS]
+        if each.status in ("underReview", "rejected") and each.kind in ("inSource", "external")
+    ]
+
+
 def _metadata(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequence[str]) -> dict[str, Any]:
     """Keep what has no field of its own: flows, related places, rank, where the rule is explained."""
     flows = [
@@ -163,6 +173,7 @@ def _metadata(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequ
     kept = {
         "code_flows": [[_step(run, place, roots) for place in flow] for flow in flows],
         "related": [_step(run, place, roots) for place in result.related_locations[:_STEPS]],
+        "suppressions": _undecided(result),
         "rank": result.rank,
         "help_uri": rule.help_uri if rule else None,
     }

@@ -215,10 +215,21 @@ def _properties(finding: ReportFinding) -> dict[str, Any]:
 def _suppressions(finding: ReportFinding) -> list[dict[str, str]]:
     found = []
     if finding.suppression:
-        found.append({"kind": "inSource", "justification": finding.suppression.justification})
-    if finding.status in _DISMISSED:
+        kind = "external" if finding.suppression.kind == "external" else "inSource"
+        found.append({"kind": kind, "justification": finding.suppression.justification})
+    if finding.status in _DISMISSED and not (found and found[0]["kind"] == "external"):
         found.append({"kind": "external", "status": "accepted", "justification": finding.status.value})
-    return found
+    return found + _undecided(finding)
+
+
+def _undecided(finding: ReportFinding) -> list[dict[str, str]]:
+    """Give on what another tool's report said of suppressions that nobody has accepted."""
+    kept = finding.metadata.get("suppressions")
+    return [
+        {key: each[key] for key in ("kind", "status", "justification")}
+        for each in (kept if isinstance(kept, list) else ())
+        if isinstance(each, dict) and each.keys() == {"kind", "status", "justification"}
+    ]
 
 
 def _seen(finding: ReportFinding) -> dict[str, str]:
