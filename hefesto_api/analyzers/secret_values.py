@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from hefesto_api.analyzers.secret_tokens import Secret
@@ -62,11 +63,10 @@ _PLAIN_WORDS: Final = frozenset(
 
 def find(data: bytes, *, configuration: bool) -> Iterator[Secret]:
     """Yield what is given to secret names; unquoted values count in configuration files alone."""
-    lower = data.lower()
-    for at, name, match in _named(data, lower):
+    for at, name, match in _named(data):
         if match[4] is None or configuration:
             yield from _assigned(data, at, name, match)
-    if b"bearer" in lower:
+    if b"earer " in data and b"bearer" in data.lower():
         for match in _BEARER.finditer(data):
             if _strength(match[1]) == 2 and re.search(rb"[0-9]", match[1]):
                 yield Secret(*match.span(1), ASSIGNED, "bearer token")
@@ -84,16 +84,22 @@ def find_addresses(data: bytes) -> Iterator[Secret]:
 
 def find_any(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield the spans of all that stands where a secret would, believable or not: for masking."""
-    for _, _, match in _named(data, data.lower()):
+    for _, _, match in _named(data):
         if match[4] is None or _strength(match[4]):
             yield match.span(match.lastindex or 0)
-    for pattern, group in ((_BEARER, 1), (_USERINFO, 2)):
-        for match in pattern.finditer(data):
-            yield match.span(group)
+    for pattern, needle, group in ((_BEARER, b"earer ", 1), (_USERINFO, b"://", 2)):
+        if needle in data:
+            for match in pattern.finditer(data):
+                yield match.span(group)
 
 
-def _named(data: bytes, lower: bytes) -> Iterator[tuple[int, bytes, re.Match[bytes]]]:
-    """Yield (place, keyword, match of what follows) wherever something is given to a secret name."""
+@lru_cache(maxsize=1)  # a file is looked at twice: for what to report, and for what to mask
+def _named(data: bytes) -> tuple[tuple[int, bytes, re.Match[bytes]], ...]:
+    """Return (place, keyword, match of what follows) wherever something is given to a secret name."""
+    return tuple(_each_named(data, data.lower()))
+
+
+def _each_named(data: bytes, lower: bytes) -> Iterator[tuple[int, bytes, re.Match[bytes]]]:
     for name in _NAMES:
         at = lower.find(name)
         while at >= 0:

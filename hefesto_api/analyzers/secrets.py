@@ -5,6 +5,7 @@ No clear value leaves this module: messages and metadata have the first four cha
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hefesto_api.analyzers import secret_tokens, secret_values
@@ -65,7 +66,7 @@ def masked_lines(file: ParsedFile) -> list[str]:
     The safe source for what is shown of a file: a piece cut from a key's middle cannot be recognised alone.
     """
     data = _data(file)
-    spans = [(secret.start, secret.end) for secret in secret_tokens.find(data)]
+    spans = [(secret.start, secret.end) for secret in _tokens(data)]
     spans += secret_values.find_any(data)
     return (
         _masked(data, spans).decode("utf-8", "replace").split("\n")[: len(file.lines)]
@@ -81,10 +82,15 @@ def _data(file: ParsedFile) -> bytes:
     return file.content
 
 
+@lru_cache(maxsize=1)  # a file's are asked for to report them, and again to mask them
+def _tokens(data: bytes) -> tuple[Secret, ...]:
+    return tuple(secret_tokens.find(data))
+
+
 def _reportable(data: bytes, file: ParsedFile) -> list[Secret]:
     """Return the secrets worth a report, by place; what has its own form wins over what is only assigned."""
     prose = file.path.lower().endswith((*_PROSE, *_TEMPLATES))
-    found = list(secret_tokens.find(data))
+    found = list(_tokens(data))
     if not prose:
         found += secret_values.find_addresses(data)
         found += secret_values.find(data, configuration=file.language == "text")
