@@ -63,7 +63,7 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
         structure=file.structure,
         detections=tuple(detections),
         fingerprints=identity.fingerprints(detections, file.lines),
-        shingles=duplication.shingles(file),
+        shingles=b"" if task.only_given else duplication.shingles(file),
         failures=tuple(failures),
         sketch=identity.sketch(source.content),
     )
