@@ -20,6 +20,7 @@ SETUP = (
 _ISSUE_NEWS = {"created": AlertState.FIRING, "unresolved": AlertState.FIRING, "resolved": AlertState.RESOLVED}
 _PROJECT = re.compile(r"/projects/[^/]{1,100}/([^/]{1,100})/")
 _CAUSES = 10
+_TAGS = 200
 
 
 def read(body: bytes, headers: Mapping[str, str]) -> Received:
@@ -115,9 +116,13 @@ def _loose_frames(event: Node) -> tuple[Any, ...]:
 def _tags(event: Node) -> Node:
     """Return the tags as an object; they come as pairs, or as objects with key and value."""
     pairs = [
-        pair.value for pair in event.items("tags") if isinstance(pair.value, list) and len(pair.value) == 2
+        pair.value
+        for pair in event.items("tags", _TAGS)
+        if isinstance(pair.value, list) and len(pair.value) == 2
     ]
-    named = [(tag.fields.get("key"), tag.fields.get("value")) for tag in event.items("tags") if tag.fields]
+    named = [
+        (tag.fields.get("key"), tag.fields.get("value")) for tag in event.items("tags", _TAGS) if tag.fields
+    ]
     return Node({key: value for key, value in [*pairs, *named] if isinstance(key, str)}, event.place("tags"))
 
 

@@ -92,7 +92,7 @@ def test_metadata_is_bounded_in_depth_size_and_numbers() -> None:
     deep: object = "bottom"
     for _ in range(20):
         deep = {"in": deep}
-    wide = {f"k{at}": {f"k{each}": "v" * 5_000 for each in range(100)} for at in range(100)}
+    wide = {f"k{at}": {f"k{each}": "v" * 1_500 for each in range(100)} for at in range(100)}
     metadata = {"deep": deep, "big": 2**64 - 1, "wide": wide}
     kept = read_alert("native", native(payload={"metadata": metadata})).metadata
     assert kept["deep"] == {"in": {"in": {"in": {"in": "…"}}}}
