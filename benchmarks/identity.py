@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 APART: Final = 10_000  # pairs that must stay apart
 KEPT_BETWEEN_RELEASES: Final = 0.995
+_TELLING: Final = 2
 _STATEMENT: Final = 6  # a longer span is a block, known by its first line
 
 
@@ -80,7 +81,12 @@ def moves(world: World, files: Mapping[str, str], rows: Sequence[Row]) -> Iterat
     go = {row: place(row) for row in rows}
     yield "files renamed", _renamed(world, files, _other_name, stay)
     yield "files moved to another folder", _renamed(world, files, "elsewhere/{}".format, stay)
-    yield "files renamed and edited at once", _renamed(world, edited, _other_name, go)
+    # a file of a line or two has nothing to be known by when it is renamed and edited
+    told = {path for path, text in files.items() if text.strip().count("\n") >= _TELLING}
+    yield (
+        "files renamed and edited at once",
+        _renamed(world, edited, lambda path: _other_name(path) if path in told else path, go),
+    )
 
 
 def _renamed(

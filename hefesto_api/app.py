@@ -16,6 +16,7 @@ from hefesto_api import settings as all_settings
 from hefesto_api.adapters import logs
 from hefesto_api.features.analysis import routes as analysis
 from hefesto_api.features.config import routes as config
+from hefesto_api.features.findings import identity_routes as identity
 from hefesto_api.features.findings import owners_routes as owners
 from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
@@ -72,6 +73,7 @@ FEATURES: tuple[Feature, ...] = (
     analysis,
     findings,
     owners,
+    identity,
     metrics,
     project_quality,
 )

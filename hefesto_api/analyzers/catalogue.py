@@ -50,6 +50,15 @@ _NAMES: Final = {
     name.upper(): entry for entry in RULES.values() for name in (*entry.aliases, entry.slug, entry.id)
 }
 
+# A rule's former ids are listed from the oldest on: its findings are known by the first it ever had.
+FIRST_IDS: Final = {entry.id: entry.aliases[0] for entry in RULES.values() if entry.aliases}
+
+
+def current_id(rule_id: str) -> str:
+    """Return what a rule is called now; an id that the catalogue lacks is answered as it is."""
+    entry = _NAMES.get(rule_id.upper())
+    return entry.id if entry is not None else rule_id
+
 
 def by_source(source: str) -> RuleInfo | None:
     """Return the rule that a tool's own code (`ruff:S608`) maps to, or None when we do not report it."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from hefesto_api.analyzers import duplication, secrets, structure, suppressions
 from hefesto_api.analyzers.base import FileReport, ParsedFile, SourceFile, ToolFailure
-from hefesto_api.analyzers.catalogue import in_context
+from hefesto_api.analyzers.catalogue import FIRST_IDS, in_context
 from hefesto_api.analyzers.registry import checks_for
 from hefesto_api.domain import identity
 from hefesto_api.domain.finding import Detection
@@ -62,7 +62,7 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
         language=source.language,
         structure=file.structure,
         detections=tuple(detections),
-        fingerprints=identity.fingerprints(detections, file.lines),
+        fingerprints=identity.fingerprints(detections, file.lines, FIRST_IDS),
         shingles=b"" if task.only_given else duplication.shingles(file),
         failures=tuple(failures),
         sketch=identity.sketch(source.content),

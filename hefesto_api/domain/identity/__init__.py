@@ -7,11 +7,12 @@ the file's path (`prints`); the findings of one file are paired from the most to
 merge would carry a person's decision over to code that this person never saw.
 """
 
-from hefesto_api.domain.identity.matching import Known, Matching, Pair, Seen, match
+from hefesto_api.domain.identity.matching import EVIDENCE, Known, Matching, Pair, Seen, match
 from hefesto_api.domain.identity.prints import VERSION, Fingerprints, fingerprints, public_fingerprint
 from hefesto_api.domain.identity.renames import FileTraits, renames, sketch
 
 __all__ = [
+    "EVIDENCE",
     "VERSION",
     "FileTraits",
     "Fingerprints",

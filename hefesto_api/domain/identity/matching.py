@@ -10,6 +10,15 @@ from hefesto_api.domain.identity.prints import VERSION, Fingerprints
 
 _ALIGNED = 2_500  # cells of the table that aligns a group of equal findings; beyond it, plain order
 
+EVIDENCE = {
+    "near": "its text, its function and the lines on one side of it",
+    "context": "its text and the lines around it, in a function of another name",
+    "symbol": "its function and its text, though the lines around it changed",
+    "moved": "its text and the lines on one side of it, in a function of the same name elsewhere",
+    "text": "its text alone, in a function of the same name elsewhere",
+    "position": "the place where it stood, for it was on record from an older version of this program",
+}  # what each pass but the exact one goes by
+
 
 class Known(Struct, frozen=True):
     """A finding on record; `open` is false for those resolved, which may come back."""

@@ -13,7 +13,7 @@ VERSION = 2
 _REACH = 12  # lines looked at to find the neighbours, or a signature under its decorators
 _STATEMENT = 6  # lines of a statement that are hashed; a longer span is a block
 _BODY = 12  # characters the beginning of a body needs before it may identify a function
-_DISTINCT = 40  # characters a statement needs before it may identify a finding on its own
+_DISTINCT = 12  # characters a statement needs before it may identify a finding on its own
 _COMMENT = ("#", "//", "/*", "*", "<!--", "--")
 _TRAILING = re.compile(r"""(?:\s\#|(?<=[;{},])\s*//)[^"'`]*$""")
 _SIGNATURE = re.compile(

@@ -11,14 +11,14 @@ from msgspec import Struct, field, structs
 from hefesto_api.analyzers import catalogue
 from hefesto_api.analyzers.base import FileReport
 from hefesto_api.analyzers.engine import ContentKey
-from hefesto_api.domain import ids, lifecycle
+from hefesto_api.domain import identity, ids, lifecycle
 from hefesto_api.domain.finding import Detection
 from hefesto_api.domain.identity import Fingerprints, public_fingerprint
 from hefesto_api.domain.lifecycle import KnownFinding, Plan, Sighting
 from hefesto_api.features.analysis import document
 from hefesto_api.features.analysis.document import Chunk
 from hefesto_api.features.analysis.order import Listed, Order
-from hefesto_api.storage import contents, recorded, sightings
+from hefesto_api.storage import contents, finding_rules, recorded, sightings
 from hefesto_api.storage.base import Session
 from hefesto_api.storage.contents import FileRecord, NewContent
 from hefesto_api.storage.recorded import Recorded
@@ -172,7 +172,9 @@ def _save_files(writer: Writer, project_id: str, stage: Sequence[Examined]) -> N
 def _apply(writer: Writer, project_id: str, stage: Sequence[Examined]) -> None:
     known = sightings.known_in(writer.session, project_id, [one.file.path for one in stage])
     for one in stage:
-        here = [each for each in known.get(one.file.path, ()) if each.rule_id != DUPLICATION]
+        here = [
+            each for each in known.get(one.file.path, ()) if catalogue.current_id(each.rule_id) != DUPLICATION
+        ]
         apply_to_file(
             writer,
             project_id,
@@ -208,7 +210,7 @@ def _closes(order: Order, report: FileReport) -> Callable[[KnownFinding], bool]:
 
 def _tools_of(rule_id: str) -> set[str]:
     """Return the tools that report a rule: those of its sources, and any check of ours."""
-    entry = catalogue.RULES.get(rule_id)
+    entry = catalogue.RULES.get(catalogue.current_id(rule_id))
     if entry is None or not entry.sources:
         return set()
     return {source.partition(":")[0] for source in entry.sources}
@@ -221,7 +223,8 @@ def _public_fingerprints(
     marks = []
     for one, mark in zip(detections, prints, strict=True):
         seen[mark.exact] = seen.get(mark.exact, 0) + 1
-        marks.append(public_fingerprint(one.rule_id, path, mark.exact, seen[mark.exact]))
+        rule = catalogue.FIRST_IDS.get(one.rule_id, one.rule_id)
+        marks.append(public_fingerprint(rule, path, mark.exact, seen[mark.exact]))
     return marks
 
 
@@ -287,11 +290,27 @@ def _see_again(
         detection, prints = seen[sighting.at]
         branch = "" if not writer.order.branch else sighting.known.branch
         writer.seen.append({"id": sighting.known.id} | _place(writer, path, detection, prints, branch))
+        _tell_of(writer, path, sighting, detection)
         regressed = _change_status(writer, sighting)
         entry = document.from_detection(
             sighting.known.id, writer.order.tool, path, detection, marks[sighting.at], fresh=regressed
         )
         writer.chunk.entries.append(entry)
+
+
+def _tell_of(writer: Writer, path: str, sighting: Sighting, detection: Detection) -> None:
+    """Write down why what is seen is that finding, where not everything about it is as it was."""
+    known = sighting.known
+    if known.rule_id != detection.rule_id:
+        finding_rules.rename(writer.session, known.id, detection.rule_id)
+        told = f"The rule {known.rule_id} is called {detection.rule_id} now."
+        writer.history.append(_event(writer, known.id, "rule_renamed", told))
+    if sighting.how in identity.EVIDENCE:
+        lines = f"line {known.line} is line {detection.line} now"
+        told = f"Known again by {identity.EVIDENCE[sighting.how]}: {lines}."
+        entry = _event(writer, known.id, "recognized", told)
+        place = {"how": sighting.how, "file_path": path, "from_line": known.line, "to_line": detection.line}
+        writer.history.append(entry | {"data": entry["data"] | place})
 
 
 def _change_status(writer: Writer, sighting: Sighting) -> bool:
