@@ -172,16 +172,22 @@ def top_files(session: Session, project_ids: Sequence[str] | None, limit: int) -
 
 def rule_verdicts(session: Session, project_ids: Sequence[str] | None, least: int) -> list[RuleVerdicts]:
     """Return the rules of which at least so many findings were confirmed or dismissed."""
-    confirmed = sa.and_(_c.status == "resolved", _c.reason.not_in(NOT_CONFIRMED))
-    resolved = _sum(sa.case((confirmed, _c.findings), else_=0))
+    decided = sa.or_(_c.status == "resolved", _c.reason == "false_positive")
+    confirmed = _sum(sa.case((_c.reason.not_in(NOT_CONFIRMED), _c.findings), else_=0))
     dismissed = _sum(sa.case((_c.reason == "false_positive", _c.findings), else_=0))
-    statement = (
-        sa.select(_c.rule_id, _sum(_c.findings), resolved, dismissed)
-        .where(*_of(_c.project_id, project_ids))
+    mine = _of(_c.project_id, project_ids)
+    judged = (
+        sa.select(_c.rule_id, confirmed, dismissed)
+        .where(decided, *mine)
         .group_by(_c.rule_id)
-        .having(resolved + dismissed >= least)
+        .having(confirmed + dismissed >= least)
     )
-    return [RuleVerdicts(*row) for row in session.execute(statement)]
+    verdicts = {row[0]: tuple(row[1:]) for row in session.execute(judged)}
+    if not verdicts:
+        return []
+    every = sa.select(_c.rule_id, _sum(_c.findings)).where(*mine).group_by(_c.rule_id)
+    totals = {row[0]: row[1] for row in session.execute(every)}
+    return [RuleVerdicts(rule, totals[rule], *verdict) for rule, verdict in verdicts.items()]
 
 
 def count(
