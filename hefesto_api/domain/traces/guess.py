@@ -12,9 +12,12 @@ IsInApp: TypeAlias = Callable[[Frame], bool]
 
 # Parts of a path (backslashes turned) that only installed code has, whatever the language.
 _INSTALLED: Final = re.compile(
-    r"/(?:site-packages|dist-packages|node_modules|jspm_packages|bower_components|\.cargo/(?:registry|git)|\.rustup|"
-    r"rustlib|gems|rubygems|\.rbenv|\.rvm|vendor|\.pub-cache|pkg/mod|deps|compiler-rt|libfuzzer|\.pnpm|\.yarn|"
-    r"Python\.framework|plugins/python(?:-ce)?/helpers)/|^(?:/usr|/lib|/lib64|/opt/homebrew)/(?!src/(?:app|myapp)/|local/(?:src|app))"
+    r"/(?:site-packages|dist-packages|node_modules|jspm_packages|bower_components|"
+    r"\.cargo/(?:registry|git)|\.rustup|"
+    r"rustlib|gems|rubygems|\.rbenv|\.rvm|vendor|\.pub-cache|pkg/mod|deps|compiler-rt|libfuzzer|"
+    r"\.pnpm|\.yarn|"
+    r"Python\.framework|plugins/python(?:-ce)?/helpers)/|^(?:/usr|/lib|/lib64|"
+    r"/opt/homebrew)/(?!src/(?:app|myapp)/|local/(?:src|app))"
 )
 _PYTHON: Final = re.compile(
     r"/lib(?:64)?/python\d|/[Ll]ib/(?!site-packages)[^/]++\.py$|/Python\d{2,3}/[Ll]ib/|"
@@ -23,31 +26,36 @@ _PYTHON: Final = re.compile(
 _PYTHON_TOPS: Final = (sys.stdlib_module_names - {"test", "lib"}) | known.PYTHON
 _GENERATED: Final = ("$$EnhancerBy", "$$FastClassBy", "$Proxy", "$$SpringCGLIB$$", "GeneratedMethodAccessor")
 _JS: Final = re.compile(
-    r"^(?:node:|internal/|native|timers\.js|module\.js|events\.js|net\.js|_stream|_http|vm\.js|bootstrap_node|\[native|"
+    r"^(?:node:|internal/|native|timers\.js|module\.js|events\.js|net\.js|_stream|_http|vm\.js|"
+    r"bootstrap_node|\[native|"
     r"chrome-extension:|moz-extension:|safari-extension:|webpack/|[^/]*$(?<=^fs\.js))|/~/|/webpack/bootstrap|"
     r"(?:^|/)(?:jquery|react-dom|react|vue|angular|zone|polyfills|vendors?)(?:[.-][\w.-]*)?\.js|/libraries/|"
     r"/cdn-cgi/|cdnjs\.|unpkg\.com|jsdelivr"
 )
 _GO: Final = re.compile(
-    r"/usr/local/go/|/go/src/(?![^/]*\.[a-z]+/)|/libexec/src/|/pkg/mod/|/vendor/|/toolchain@|/Go/src/(?![^/]*\.)|^_cgo|^runtime/|"
+    r"/usr/local/go/|/go/src/(?![^/]*\.[a-z]+/)|/libexec/src/|/pkg/mod/|/vendor/|/toolchain@|"
+    r"/Go/src/(?![^/]*\.)|^_cgo|^runtime/|"
     r"/hostedtoolcache/go|/\.goenv/|/sdk/go\d"
 )
 _RUST: Final = re.compile(
     r"^/rustc/|/library/(?:std|core|alloc|test|proc_macro)/|/src/lib(?:std|core|alloc|test)/|^/build/rust"
 )
 _NATIVE: Final = re.compile(
-    r"\.\./(?:sysdeps|csu|nptl|ports)|/glibc|/libc(?:\.|-)|/csu/|sysdeps/|/sanitizer_common/|/asan_|/ubsan_|/c\+\+/|"
+    r"\.\./(?:sysdeps|csu|nptl|ports)|/glibc|/libc(?:\.|-)|/csu/|sysdeps/|/sanitizer_common/|/asan_|"
+    r"/ubsan_|/c\+\+/|"
     r"fuzzer/Fuzzer\w+\.(?:cpp|h)|libfuzzer/|/bits/|\.so(?:\.|$)|^\?\?"
 )
 _DOTNET: Final = re.compile(
     r"(?:System|Microsoft|Newtonsoft|MS|Windows|NUnit|Xunit|Mono|Internal|Castle|AutoMapper)\."
 )
 _DART: Final = re.compile(
-    r"^dart:|^package:(?:flutter|flutter_test|test|test_api|stack_trace|async|http|dio|bloc|provider|matcher)/|"
+    r"^dart:|^package:(?:flutter|flutter_test|test|test_api|stack_trace|async|http|dio|bloc|provider|"
+    r"matcher)/|"
     r"org-dartlang-sdk:|/flutter/packages/"
 )
 _ELIXIR: Final = re.compile(
-    r"^(?:gen_server|proc_lib|gen_statem|erl_eval|gen|supervisor|application_master|gen_event|timer|lists|maps|erlang|ets)\.erl$"
+    r"^(?:gen_server|proc_lib|gen_statem|erl_eval|gen|supervisor|application_master|gen_event|timer|"
+    r"lists|maps|erlang|ets)\.erl$"
 )
 _PHP: Final = re.compile(r"^phar:|^\[internal|/vendor/|/usr/share/php")
 _SWIFT: Final = re.compile(r"^(?:/BuildRoot|.*/swift/stdlib/|Swift/)|^lib\w+\.(?:dylib|so)")

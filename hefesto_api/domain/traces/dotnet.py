@@ -1,0 +1,130 @@
+""".NET: `at Namespace.Class.Method(Type name) in file:line N`; inner exceptions printed before outer ones."""
+
+import re
+from typing import Final
+
+from hefesto_api.domain.traces.lines import Lines
+from hefesto_api.domain.traces.machine import Block, Language
+from hefesto_api.domain.traces.model import Frame, Raised
+from hefesto_api.domain.traces.runs import innermost_first
+
+_AT: Final = re.compile(r"(?:at|bei|в|à|en|in|em|w|om) (\S[^()]*+)\(")
+_PLACE: Final = re.compile(
+    r" (?:in|в|dans|en|em|w|i) (.+):(?:(?:line|Zeile|строка|ligne|línea|linha|wiersz|riga|"
+    r"regel) )?(\d{1,9}+)$"
+)
+_MONO: Final = re.compile(r" \[0x[0-9a-f]++\] in (?:<[^>]*+>|(.+)):(\d{1,9}+)")
+_INNER_END: Final = re.compile(r"--- (?:End of inner|Ende der internen|Конец трассировки внутреннего)")
+_STITCH: Final = re.compile(
+    r"--- (?:End of stack trace|Ende der|Конец трассировки|Fin de)|at System\.Runtime\.ExceptionServices\.$"
+)
+_NAME: Final = r"(?:[\w]++\.)*+\w*(?:Exception|Error|Fault)\w*(?:`\d)?"
+_HEAD: Final = re.compile(
+    rf"(?:Unhandled exception[.:] |Unhandled Exception: |"
+    rf".{{0,200}}?(?<![\w.]))({_NAME})(?: \([^)]*+\))?(?:: (.*+))?$"
+)
+_INNER: Final = re.compile(
+    rf"-{{2,3}}> (?:\(Inner Exception #\d++\) )?({_NAME})(?: \([^)]*+\))?(?:: (.*+))?$"
+)
+_BACK = 15
+_NOISE = 3
+
+
+def frame(text: str) -> Frame | None:
+    """A line as a frame, or None."""
+    found = _AT.match(text[:8_000])
+    if found is None or "." not in found[1]:
+        return None
+    closed = text.find(")", found.end())
+    if closed < 0:
+        return None
+    name, rest = found[1].strip(), text[closed + 1 :]
+    while rest[:1] in ("&", ",", ")") and ")" in rest[1:]:
+        rest = rest[rest.index(")") + 1 :]
+    if not rest.strip():
+        return Frame(None, None, name) if " " not in name.partition("[")[0] else None
+    place = _PLACE.match(rest[:2_000]) or _MONO.match(rest[:2_000])
+    if place is None:
+        return None
+    return Frame(place[1], int(place[2]) if place[1] else None, name)
+
+
+def read(lines: Lines, number: int, floor: int) -> Block | None:
+    """The exception whose first frame stands here, the innermost of a chain."""
+    if frame(lines[number].strip()) is None:
+        return None
+    names = _above(lines, number, floor)
+    groups, end = _groups(lines, number)
+    certain = names or any(one.file for group in groups for one in group)
+    if not certain:
+        return None
+    names = names or [(None, None)]
+    exceptions: list[Raised] = []
+    for index, group in enumerate(groups):
+        kind, message = names[-1 - index] if index < len(names) else (None, None)
+        exceptions.append(innermost_first(kind, message, group))
+    for kind, message in reversed(names[: max(len(names) - len(groups), 0)]):
+        exceptions.append(Raised(kind, message, ()))
+    chained = [
+        Raised(one.type, one.message, one.frames, one.crash, "cause", index + 1)
+        if index < len(exceptions) - 1
+        else one
+        for index, one in enumerate(exceptions)
+    ]
+    return Block(chained, end, len(chained) - 1)
+
+
+def _groups(lines: Lines, at: int) -> tuple[list[list[Frame]], int]:
+    """The frames of each exception, the innermost exception first."""
+    groups: list[list[Frame]] = [[]]
+    end = at
+    while at < len(lines) and at - end <= _NOISE:
+        text = lines[at].strip()
+        if found := frame(text):
+            for skipped in range(end, at):
+                lines.skip(skipped, "between the frames of an exception")
+            groups[-1].append(found)
+            end = at + 1
+        elif _INNER_END.match(text) and end == at:
+            groups.append([])
+            end = at + 1
+        elif _STITCH.match(text) and end == at:
+            end = at + 1
+        elif _INNER.match(text) or _HEAD.match(text):
+            break
+        at += 1
+    return groups if groups[-1] or len(groups) == 1 else groups[:-1], end
+
+
+def _above(lines: Lines, number: int, floor: int) -> list[tuple[str | None, str | None]]:
+    """Types and messages above the first frame, the outermost first."""
+    names: list[tuple[str | None, str | None]] = []
+    below: list[str] = []
+    for above in range(number - 1, max(floor, number - _BACK) - 1, -1):
+        text = lines[above].strip()[:4_000]
+        if found := _INNER.match(text):
+            names.insert(0, (found[1], _joined(found[2], below)))
+            below = []
+        elif found := _HEAD.match(text):
+            return [*_one_line(found, below), *names]
+        elif frame(text):
+            break
+        else:
+            below.insert(0, text)
+    return names
+
+
+def _one_line(found: re.Match[str], below: list[str]) -> list[tuple[str | None, str | None]]:
+    parts = (found[2] or "").split(" ---> ")
+    names: list[tuple[str | None, str | None]] = [(found[1], _joined(parts[0], below))]
+    for part in parts[1:]:
+        kind, _, message = part.partition(": ")
+        names.append((kind, message))
+    return names
+
+
+def _joined(first: str | None, rest: list[str]) -> str:
+    return "\n".join([first or "", *rest]).strip()
+
+
+DOTNET: Final = Language("csharp", ("at ", ":line ", "bei ", ":Zeile ", ":строка "), read)

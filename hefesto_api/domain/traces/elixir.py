@@ -1,0 +1,54 @@
+"""Elixir and Erlang under it: `** (Type) message`, then `(app version) file:line: Module.function/arity`."""
+
+import re
+from typing import Final
+
+from hefesto_api.domain.traces.lines import Lines
+from hefesto_api.domain.traces.machine import Block, Language
+from hefesto_api.domain.traces.model import Frame
+from hefesto_api.domain.traces.runs import innermost_first, run
+
+_APP: Final = re.compile(r"\(([a-z]\w*+)(?: [\w.+-]++)?\) (.++)$")
+_PLACE: Final = re.compile(
+    r"([^\s:()]+\.(?:ex|exs|eex|leex|heex|erl|hrl|yrl|xrl)|iex|nofile|elixir_eval):(\d{1,9}+): (\S.*+)$"
+)
+_CALL: Final = re.compile(r":?[\w.\"@?!-]+\.\S|anonymous fn/")
+_ERROR: Final = re.compile(
+    r"(?:.{0,200}?)\*\* \((?:EXIT from [^)]*+\) )?\(?([A-Za-z]\w*+(?:\.\w++)*+)\) (.*+)$"
+)
+_SILENT: Final = re.compile(r"(?!)")
+_BACK = 15
+
+
+def frame(text: str) -> Frame | None:
+    """A line as a frame, or None."""
+    text = text[:4_000]
+    app = _APP.match(text)
+    rest = app[2] if app else text
+    if found := _PLACE.match(rest):
+        return Frame(found[1], int(found[2]), found[3], module=app[1] if app else None)
+    if app and _CALL.match(rest):
+        return Frame(None, None, rest, module=app[1])
+    return None
+
+
+def read(lines: Lines, number: int, floor: int) -> Block | None:
+    """The error whose line, or whose first frame, stands here."""
+    error = _ERROR.match(lines[number].strip()[:4_000])
+    if error:
+        start = next((n for n in range(number + 1, number + _BACK) if frame(lines[n].strip())), None)
+        if start is None:
+            return None
+        rest = [lines[n].strip() for n in range(number + 1, start)]
+        if any(_ERROR.match(text[:4_000]) for text in rest):
+            return None
+        frames, end = run(lines, start, frame, _SILENT, noise=1)
+        message = "\n".join([error[2], *rest]).strip()
+        return Block([innermost_first(error[1], message, frames)], end)
+    if frame(lines[number].strip()) is None:
+        return None
+    frames, end = run(lines, number, frame, _SILENT, noise=1)
+    return Block([innermost_first(None, None, frames)], end) if len(frames) > 1 else None
+
+
+ELIXIR: Final = Language("elixir", ("** (", ".ex:", ".exs:", ".erl:"), read, newest_first=True)

@@ -1,0 +1,150 @@
+"""PHP: uncaught exceptions and fatal errors, with PHP's own stack trace or Xdebug's."""
+
+import re
+from typing import Final
+
+from hefesto_api.domain.traces.lines import Lines
+from hefesto_api.domain.traces.machine import Block, Language
+from hefesto_api.domain.traces.model import Frame, Raised
+from hefesto_api.domain.traces.runs import innermost_first, run
+
+_FRAME: Final = re.compile(
+    r"#\d{1,6}+ (?:(\S[^(]*+)\((\d{1,9}+)\)|(\[internal function\])|(\S[^:(]*+)): (.*+)$"
+)
+_MAIN: Final = re.compile(r"#\d{1,6}+ \{main\}|thrown in ")
+_XDEBUG: Final = re.compile(r"(?:PHP )?\s*+\d{1,6}+\. (\S[^(]*+\()(.*+)$")
+_THROWN: Final = re.compile(
+    r"(?:(?:PHP )?(?:Fatal error|Recoverable fatal error|Warning|Catchable fatal error): {1,2})?"
+    r"(?:(?:PHP )?(?:Uncaught |Next ))?(?:exception )?'?((?:\w++\\)*+[A-Z]\w*+)'?(?::| with message) (.*+)$"
+)
+_FATAL: Final = re.compile(
+    r"(?:PHP )?((?:Fatal|Parse|Recoverable fatal|Catchable fatal) error): {1,2}(\S.*+)$"
+)
+_OBJECT: Final = re.compile(r".*?\[object\] \(([\w\\]++)\(code: [^)]*+\): (.*+)$")
+_PLACE: Final = re.compile(r"(.*) (?:in|at) ((?:[A-Za-z]:)?[^\s:][^:]*+)(?::| on line )(\d{1,9}+)\)?$")
+_STARTS: Final = ("Stack trace:", "PHP Stack trace:", "[stacktrace]", "Call Stack:")
+_BACK = 10
+
+
+def frame(text: str) -> Frame | None:
+    """A numbered line as a frame, or None."""
+    found = _FRAME.match(text[:8_000])
+    if found is None:
+        return None
+    function = found[5].partition("(")[0].strip()
+    if not function or (found[4] and "->" not in function and "::" not in function):
+        return None
+    return Frame(found[1] or found[4], int(found[2]) if found[2] else None, function)
+
+
+def read(lines: Lines, number: int, floor: int) -> Block | None:
+    """The exception whose stack or whose fatal error stands here, with those it was chained to."""
+    text = lines[number].strip()
+    if text.endswith(_STARTS) and "#" not in text:
+        return _traced(lines, number, floor)
+    if frame(text):
+        return _untitled(lines, number, floor)
+    found = _fatal(text[:8_000])
+    if found is None or any(lines[n].strip().endswith(_STARTS) for n in (number + 1, number + 2)):
+        return None
+    kind, message, site = found
+    thrown = _THROWN.match(message)
+    if thrown and "Uncaught" in message:
+        kind, message = thrown[1], thrown[2]
+    return Block([innermost_first(kind, message, [site])], number + 1)
+
+
+def _fatal(text: str) -> tuple[str, str, Frame] | None:
+    """A fatal error of one line: its kind, its message and its place."""
+    found = _FATAL.match(text)
+    if found is None:
+        return None
+    head, on, line = found[2].rpartition(" on line ")
+    message, inside, file = head.rpartition(" in ")
+    if not (on and inside and line.isdecimal() and len(line) < 10):
+        return None
+    return found[1], message, Frame(file, int(line), None)
+
+
+def _untitled(lines: Lines, number: int, floor: int) -> Block | None:
+    frames, end = run(lines, number, frame, _MAIN)
+    main = any(_MAIN.match(lines[n].strip()) for n in range(end - 1, end + 2))
+    if not main and len(frames) < 2:
+        return None
+    kind, message, site = _above(lines, number, floor)
+    return Block([innermost_first(kind, message, [site, *frames] if site else frames)], end)
+
+
+def _traced(lines: Lines, number: int, floor: int) -> Block | None:
+    exceptions: list[Raised] = []
+    start, at = floor, number
+    while True:
+        kind, message, site = _above(lines, at, start)
+        frames, end = _frames(lines, at + 1)
+        if not frames and site is None:
+            break
+        if exceptions:
+            exceptions[-1] = _causing(exceptions[-1], len(exceptions))
+        exceptions.append(innermost_first(kind, message, [site, *frames] if site else frames))
+        start = end
+        following = next((n for n in range(end, end + _BACK) if lines[n].strip().endswith(_STARTS)), None)
+        if following is None or not any(lines[n].strip().startswith("Next ") for n in range(end, following)):
+            break
+        at = following
+    return Block(exceptions, end, len(exceptions) - 1) if exceptions else None
+
+
+def _causing(raised: Raised, of: int) -> Raised:
+    return Raised(raised.type, raised.message, raised.frames, raised.crash, "cause", of)
+
+
+def _frames(lines: Lines, at: int) -> tuple[list[Frame], int]:
+    frames, end = run(lines, at, frame, _MAIN, noise=0)
+    if frames:
+        return frames, end
+    outermost, last = run(lines, at, _xdebug, _MAIN, noise=0)
+    return (outermost[::-1], last) if outermost else (frames, end)
+
+
+def _xdebug(text: str) -> Frame | None:
+    found = _XDEBUG.match(text[:8_000])
+    if found is None:
+        return None
+    _, _, place = text.rpartition(") ")
+    file, _, line = place.rpartition(":")
+    if not file or not line.isdecimal() or len(line) > 9:
+        return None
+    return Frame(file, int(line), found[1][:-1])
+
+
+def _above(lines: Lines, number: int, floor: int) -> tuple[str | None, str | None, Frame | None]:
+    """The type, the message and the place of the throw, above a stack."""
+    below: list[str] = []
+    for above in range(number - 1, max(floor, number - _BACK) - 1, -1):
+        text = lines[above].strip()[:4_000]
+        at = text.find("PHP Fatal error")
+        text = text[at:] if at > 0 else text
+        if (fatal := _fatal(text)) and _THROWN.match(fatal[1]) is None:
+            return fatal
+        if found := _OBJECT.match(text) or _THROWN.match(text):
+            message, site = _split("\n".join([found[2], *reversed(below)]))
+            return found[1], message, site
+        below.append(text)
+        if frame(text):
+            break
+    return None, None, None
+
+
+def _split(message: str) -> tuple[str, Frame | None]:
+    rest, newline, last = message.rpartition("\n")
+    found = _PLACE.match(last)
+    if found is None:
+        return message, None
+    return (rest + newline + found[1]).strip().strip("'"), Frame(found[2], int(found[3]), None)
+
+
+PHP: Final = Language(
+    "php",
+    ("#0 ", "Stack trace:", "[stacktrace]", "Fatal error: ", "Parse error: ", "fatal error: ", "Call Stack:"),
+    read,
+)
