@@ -14,7 +14,7 @@ _FILE: Final = re.compile(
 )
 _NAME: Final = re.compile(r"[\w./%*()\[\]{}·$@~,-]++(?:\[[\w.,*\[\]{} ]++\][\w.()*]*+)?$")
 _PANIC: Final = re.compile(
-    r"(?:(?:.{0,200}? )?(panic|fatal error|runtime error|unexpected fault address|"
+    r"(?:(?:.{0,200}? )??(panic|fatal error|runtime error|unexpected fault address|"
     r"http: panic serving [^ ]+): (.*+)"
     r"|()(SIG[A-Z]++: .*+))$"
 )
