@@ -191,7 +191,7 @@ def test_a_hundred_times_the_copies_take_about_a_hundred_times_as_long() -> None
     packed = (duplication.shingles(one), one.structure)
     begun = time.process_time()
     found = duplication.duplicates({f"p{number}.py": packed for number in range(20_000)})
-    assert time.process_time() - begun < 20
+    assert time.process_time() - begun < 60
     assert len(found) == 20_000
 
 

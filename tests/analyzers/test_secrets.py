@@ -348,14 +348,14 @@ def test_a_megabyte_of_malice_takes_a_moment(name: str) -> None:
     begun = time.process_time()
     list(secrets.SECRETS.check(source))
     secrets.masked_lines(source)
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 60  # what backtracks takes hours
 
 
 def test_a_cut_of_malice_is_masked_in_a_moment() -> None:
     for text in HOSTILE.values():
         begun = time.process_time()
         secrets.mask(text[:20_000])
-        assert time.process_time() - begun < 1
+        assert time.process_time() - begun < 3
 
 
 def test_a_dump_of_secrets_is_capped_and_masked_throughout() -> None:

@@ -239,7 +239,7 @@ def test_malice_takes_a_moment(text: str) -> None:
     found = [sql(line) for line in range(1, 5000)]
     begun = time.process_time()
     suppressions.apply(source, found)
-    assert time.process_time() - begun < 5
+    assert time.process_time() - begun < 60  # what is quadratic takes hours
 
 
 def test_a_complaint_shows_its_line_like_every_finding() -> None:

