@@ -88,6 +88,10 @@ def test_unknown_names_are_warned_of_with_the_nearest(tmp_path: Path) -> None:
     )
 
 
+def test_the_key_of_the_command_is_not_taken_for_a_mistyped_setting(tmp_path: Path) -> None:
+    assert load(tmp_path, HEFESTO_API_KEY="key").warnings == ()
+
+
 def test_a_service_link_of_kubernetes_is_no_port(tmp_path: Path) -> None:
     found = load(tmp_path, HEFESTO_PORT="tcp://10.0.0.7:8080")
     assert found.port == 8080

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 PREFIX = "HEFESTO_"
+OF_CLIENTS = frozenset({"HEFESTO_API_KEY"})  # what the command reads for itself when it calls a service
 DEFAULT_DATABASE = "instance/hefesto.db"
 DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://127.0.0.1:3000")
 
@@ -204,7 +205,7 @@ def _read(item: dataclasses.Field[Any], name: str, value: str) -> Any:
 
 def _unknown(values: Mapping[str, str]) -> Iterator[str]:
     known = [item.name.upper() for item in FIELDS]
-    for name in sorted(values):
+    for name in sorted(values.keys() - OF_CLIENTS):
         ours = name.removeprefix(PREFIX)
         if ours != name and ours not in known:
             near = difflib.get_close_matches(ours, known, n=1, cutoff=0.6)

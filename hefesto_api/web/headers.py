@@ -29,12 +29,12 @@ _STANDING = [
     ("X-XSS-Protection", "0"),  # the filter it once switched on was itself a hole
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Vary", "Accept, Accept-Encoding, Authorization"),
 ]
 _DEFAULTS = [
     ("Content-Security-Policy", API_POLICY),
     ("Cache-Control", "private, no-cache"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 _HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 _BODILESS = ("204", "304")

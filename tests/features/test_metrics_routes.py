@@ -368,6 +368,9 @@ def test_the_badge_shows_the_grade(idle: Service) -> None:
     answer = idle.client.get("/api/v1/projects/shop/badge.svg")
     assert (answer.status_code, answer.mimetype) == (200, "image/svg+xml")
     assert answer.headers["Cache-Control"] == "private, no-cache"
+    assert answer.headers.getlist("Cross-Origin-Resource-Policy") == ["cross-origin"]  # pages may show it
+    gate = idle.client.get("/api/v1/projects/shop/gate")
+    assert gate.headers.getlist("Cross-Origin-Resource-Policy") == ["same-origin"]
     drawing = ET.fromstring(answer.data)  # noqa: S314 - our own
     assert drawing.attrib["aria-label"] == "quality: C 71"
     again = idle.client.get(

@@ -26,7 +26,8 @@ def read_badge(slug: str) -> Any:
     """Draw a project's grade as a badge."""
     with runtime().db.read() as session:
         drawn = badge.badge(session, _project(session, slug).id)
-    answer = Answer(drawn, mimetype=SVG)
+    # It is there to be shown elsewhere: in a readme, on a page of another origin.
+    answer = Answer(drawn, mimetype=SVG, headers={"Cross-Origin-Resource-Policy": "cross-origin"})
     answer.data_json = drawn  # what the ETag is of
     return answer
 
