@@ -3,6 +3,7 @@
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.contents import contents, functions, project_files
+from hefesto_api.storage.deployments import deployment_verdicts, deployments
 from hefesto_api.storage.findings import finding_history, findings
 from hefesto_api.storage.idempotency import idempotency_keys
 from hefesto_api.storage.jobs import jobs
@@ -19,6 +20,8 @@ __all__ = [
     "batches",
     "contents",
     "daily_counts",
+    "deployment_verdicts",
+    "deployments",
     "file_counts",
     "finding_counts",
     "finding_history",
