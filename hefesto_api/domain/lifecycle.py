@@ -15,10 +15,11 @@ from hefesto_api.domain.identity import Fingerprints, Known, Seen, match
 
 SUPPRESSED = "suppressed_in_source"
 FIXED = "fixed"
+INCIDENT = "incident"  # of an open finding: an incident opened it, and no comment in the source closes that
 
 
 class KnownFinding(Struct, frozen=True):
-    """A finding on record, as far as an analysis needs it. `reason` is a person's, or FIXED or SUPPRESSED."""
+    """A finding on record, as far as an analysis needs it. `reason` is a person's, or one of those above."""
 
     id: str
     rule_id: str
@@ -92,7 +93,7 @@ def _sighting(known: KnownFinding, detection: Detection, at: int, how: str) -> S
     if known.status == Status.RESOLVED:
         status, reason = first_status(detection)
         return Sighting(known, at, how, "regressed", status, reason)
-    if detection.suppression is not None and known.status == Status.OPEN:
+    if detection.suppression is not None and known.status == Status.OPEN and known.reason != INCIDENT:
         return Sighting(known, at, how, "suppressed", Status.IGNORED.value, SUPPRESSED)
     if detection.suppression is None and known.reason == SUPPRESSED:
         return Sighting(known, at, how, "unsuppressed", Status.OPEN.value, None)

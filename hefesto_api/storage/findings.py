@@ -54,6 +54,7 @@ findings = sa.Table(
     sa.Column("suppression", Json),
     sa.Column("prints", Blob, nullable=False),  # the partial fingerprints, packed: read, never searched
     sa.Column("fingerprint", Text, nullable=False),
+    sa.Column("until_incident", sa.Boolean, nullable=False, server_default=sa.false()),
     # One index for each way the list is usually asked; every further one slows intake.
     sa.Index("ix_findings_of_project", "project_id", *_LISTED),
     sa.Index("ix_findings_of_all", *_LISTED),
@@ -79,7 +80,8 @@ class FindingRecord(Struct, frozen=True):
     """A row of `findings`.
 
     `recommendation` is None when the catalogue's holds; `analysis_id` is the latest that saw it;
-    `end_line` 0 means unknown; `revision` rises with each change that a person or a status makes.
+    `end_line` 0 means unknown; `revision` rises with each change that a person or a status makes;
+    `until_incident` says that it is ignored until an incident, not until a time.
     """
 
     id: str
@@ -119,6 +121,7 @@ class FindingRecord(Struct, frozen=True):
     suppression: dict[str, Any] | None
     prints: bytes
     fingerprint: str
+    until_incident: bool = False
 
 
 class HistoryEntry(Struct, frozen=True):

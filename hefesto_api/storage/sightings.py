@@ -145,6 +145,7 @@ _SET_STATUS = (
         status=sa.bindparam("new_status"),
         reason=sa.bindparam("new_reason"),
         ignored_until=None,
+        until_incident=False,
         resolved_at=sa.bindparam("new_resolved_at", type_=findings.c.resolved_at.type),
         updated_at=sa.bindparam("new_updated_at", type_=findings.c.updated_at.type),
         updated_by=None,

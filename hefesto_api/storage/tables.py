@@ -4,6 +4,7 @@ from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inp
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.contents import contents, functions, project_files
 from hefesto_api.storage.deployments import deployment_verdicts, deployments
+from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
 from hefesto_api.storage.idempotency import idempotency_keys
 from hefesto_api.storage.jobs import jobs
@@ -25,6 +26,7 @@ __all__ = [
     "file_counts",
     "finding_counts",
     "finding_history",
+    "finding_links",
     "findings",
     "functions",
     "idempotency_keys",
