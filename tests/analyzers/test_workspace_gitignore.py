@@ -200,6 +200,25 @@ TABLE = [
         "*/**",
         "***",
     ),
+    *(
+        "a**/b",
+        "x**/a",
+        "x/a**",
+        "/a**/a",
+        "foo**/**/a",
+        "foo**//bar/a",
+        "fo**/o**/a",
+        "foo/b**/a",
+        "foo**\\/a",
+        "x/***/a",
+        "x\\/a",
+        "**\\/a",
+        "x[/]a",
+        "x[/y]*/a",
+        "x/[a/y",
+        "x\n!/x**",
+        "a\n!/x/y**",
+    ),
 ]
 
 
@@ -220,7 +239,7 @@ def test_exclusions_have_the_same_syntax(tree: Path, patterns: str) -> None:
 LINES = st.lists(
     st.lists(
         st.sampled_from(
-            ["a", "b", "x", "y", "*", "**", "?", "/", "!", "[ab]", "[!x]", ".py", "foo", "bar", "\\", " "]
+            ["a", "b", "x", "y", "*", "**", "?", "/", "!", "[ab]", "[/x]", ".py", "foo", "x**/", "\\", " "]
         ),
         max_size=7,
     ).map("".join),

@@ -10,35 +10,23 @@ character where git compares bytes.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+
+from hefesto_api.analyzers.workspace import globs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ANY_DEPTH = "**"
 LONGEST_PATTERN = 4096
-_NEVER = re.compile(r"(?!)")
-_CLASSES = {
-    "alpha": "a-zA-Z",
-    "digit": "0-9",
-    "alnum": "a-zA-Z0-9",
-    "upper": "A-Z",
-    "lower": "a-z",
-    "space": r" \t\n\r\f\v",
-    "blank": r" \t",
-    "punct": r"!-/:-@\[-`{-~",
-    "xdigit": "0-9A-Fa-f",
-    "cntrl": r"\x00-\x1f\x7f",
-    "graph": "!-~",
-    "print": " -~",
-}
+# Plain text that does not end a segment, stars that stand for any depth, and what follows them.
+_AFTER_PLAIN = re.compile(r"([^*?\[\\]*[^*?\[\\/])\*{2,}(?:(?:/\*{2,}(?=/))*((?:/|\\/).*)|()$)", re.DOTALL)
 
 
 class Rule(Struct, frozen=True):
-    """One pattern: its place in the file, what a match means, and its segments."""
+    """One pattern, or one of its readings: its place in the file, what a match means, and its segments."""
 
     index: int
     ignores: bool
@@ -72,16 +60,18 @@ Levels = tuple[Level, ...]
 
 def parse(lines: Iterable[str]) -> Patterns | None:
     """Compile the lines of a gitignore file; None when they hold no pattern."""
-    rules = [rule for index, line in enumerate(lines) if (rule := _rule(index, line)) is not None]
+    rules = [rule for index, line in enumerate(lines) for rule in _rules(index, line)]
     if not rules:
         return None
     floating = [rule for rule in rules if _is_floating(rule)]
     endings = tuple((rule.segments[1][1:], rule) for rule in floating if _is_ending(rule.segments[1]))
     return Patterns(
-        names=_by_name(rule for rule in floating if not _has_magic(rule.segments[1])),
+        names=_by_name(rule for rule in floating if not globs.has_magic(rule.segments[1])),
         endings=endings,
         any_ending=tuple(ending for ending, _ in endings),
-        globs=tuple((_matcher(rule.segments[1]), rule) for rule in floating if _is_glob(rule.segments[1])),
+        globs=tuple(
+            (globs.matcher(rule.segments[1]), rule) for rule in floating if _is_glob(rule.segments[1])
+        ),
         anchored=tuple(rule for rule in rules if not _is_floating(rule)),
     )
 
@@ -166,26 +156,73 @@ def _closure(rule: Rule, positions: set[int]) -> frozenset[int]:
 def _fits(segment: str, name: str) -> bool:
     if segment == ANY_DEPTH:
         return True
-    return bool(_matcher(segment)(name)) if _has_magic(segment) else segment == name
+    return bool(globs.matcher(segment)(name)) if globs.has_magic(segment) else segment == name
 
 
-def _rule(index: int, line: str) -> Rule | None:
+def _rules(index: int, line: str) -> list[Rule]:
     text = _without_trailing_spaces(line.rstrip("\r\n"))
     if not text or text.startswith("#") or len(text) > LONGEST_PATTERN:
-        return None
+        return []
     ignores = not text.startswith("!")
     text = text if ignores else text[1:]
     only_directories = text.endswith("/")
-    segments = _segments(text[:-1] if only_directories else text)
-    return Rule(index, ignores, only_directories, segments) if segments else None
+    readings = _readings(text[:-1] if only_directories else text)
+    return [Rule(index, ignores, only_directories, segments) for segments in readings if segments]
+
+
+def _readings(text: str) -> list[tuple[str, ...]]:
+    if not text:
+        return []
+    if "/" not in text:
+        return [(ANY_DEPTH, "*" if set(text) == {"*"} else text)]
+    return _anchored(text.removeprefix("/"))
+
+
+def _anchored(text: str) -> list[tuple[str, ...]]:
+    """The lists of segments of which one must match.
+
+    git compares the plain text that a pattern begins with first, and forgets it: in `a**/b` the stars then
+    stand at the start, and mean any depth, none included: `ab`, `ax/b` and `ax/y/b` all match.
+    """
+    found = _AFTER_PLAIN.match(text)
+    if found is None:
+        return [segments] if (segments := _segments(text)) else []
+    plain, rest = found[1], found[2]
+    if not rest:
+        return [_segments(f"{plain}*"), (*_segments(f"{plain}*"), ANY_DEPTH)]
+    behind = rest.removeprefix("\\")[1:]
+    deeper = _segments(behind)
+    if not deeper:
+        return []
+    readings = [(*_segments(f"{plain}*"), ANY_DEPTH, *deeper)]
+    if rest[0] == "/":
+        readings += _anchored(plain + behind) if behind.startswith("**") else [_segments(plain + behind)]
+    return readings
 
 
 def _segments(text: str) -> tuple[str, ...]:
-    if not text:
-        return ()
-    if "/" not in text:
-        return (ANY_DEPTH, "*" if set(text) == {"*"} else text)
-    return tuple(text.removeprefix("/").split("/"))
+    """Split at the slashes outside of brackets; nothing for a bracket that stays open."""
+    segments, start, place = [], 0, 0
+    while place < len(text):
+        if text[place] == "[":
+            try:
+                _, place = globs.bracket(text, place + 1)
+            except ValueError:
+                return ()
+        elif text[place] == "/" or text.startswith("\\/", place):
+            escaped = text[place] == "\\"
+            segments += _segment(text[start:place], behind_it_one=escaped)
+            start = place = place + 1 + escaped
+        else:
+            place += 1 + (text[place] == "\\")
+    return (*segments, *_segment(text[start:], behind_it_one=False))
+
+
+def _segment(text: str, *, behind_it_one: bool) -> tuple[str, ...]:
+    """The segment; two stars and more before an escaped slash stand for one directory at least."""
+    if len(text) < 2 or set(text) != {"*"}:
+        return (text,)
+    return ("*", ANY_DEPTH) if behind_it_one else (ANY_DEPTH,)
 
 
 def _without_trailing_spaces(line: str) -> str:
@@ -199,15 +236,11 @@ def _is_floating(rule: Rule) -> bool:
 
 
 def _is_ending(segment: str) -> bool:
-    return segment.startswith("*") and not _has_magic(segment[1:])
+    return segment.startswith("*") and not globs.has_magic(segment[1:])
 
 
 def _is_glob(segment: str) -> bool:
-    return _has_magic(segment) and not _is_ending(segment)
-
-
-def _has_magic(segment: str) -> bool:
-    return any(character in segment for character in "*?[\\")
+    return globs.has_magic(segment) and not _is_ending(segment)
 
 
 def _by_name(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
@@ -215,82 +248,3 @@ def _by_name(rules: Iterable[Rule]) -> dict[str, list[Rule]]:
     for rule in rules:
         named.setdefault(rule.segments[1], []).append(rule)
     return named
-
-
-@lru_cache(maxsize=4096)
-def _matcher(glob: str) -> Callable[[str], object]:
-    """Compile one segment; a malformed one (open bracket, trailing backslash) matches nothing, as in git."""
-    try:
-        return re.compile(_translate(glob), re.DOTALL).fullmatch
-    except (ValueError, re.error):
-        return _NEVER.match
-
-
-def _translate(glob: str) -> str:
-    """Turn a glob into a regular expression whose stars never give back what they took."""
-    first, *others = _pieces(glob)
-    if not others:
-        return first
-    *middle, last = others
-    return first + "".join(f"(?>.*?{piece})" for piece in middle if piece) + f".*{last}"
-
-
-def _pieces(glob: str) -> list[str]:
-    """Split at the stars and translate what stands between them; raises ValueError when malformed."""
-    pieces, place = [""], 0
-    while place < len(glob):
-        character = glob[place]
-        if character == "*":
-            pieces.append("")
-            place += 1
-            continue
-        text, place = _token(glob, place)
-        pieces[-1] += text
-    return pieces
-
-
-def _token(glob: str, place: int) -> tuple[str, int]:
-    character = glob[place]
-    if character == "?":
-        return ".", place + 1
-    if character == "[":
-        return _bracket(glob, place + 1)
-    if character == "\\":
-        return re.escape(glob[place + 1 : place + 2] or _malformed()), place + 2
-    return re.escape(character), place + 1
-
-
-def _bracket(glob: str, place: int) -> tuple[str, int]:
-    negated = glob[place : place + 1] in ("!", "^")
-    place += negated
-    parts: list[str] = []
-    while not (parts and glob[place : place + 1] == "]"):
-        part, place = _member(glob, place)
-        parts.append(part)
-    return f"[{'^' if negated else ''}{''.join(parts)}]", place + 1
-
-
-def _member(glob: str, place: int) -> tuple[str, int]:
-    """Translate one member of a bracket: a class, a range or a character."""
-    if glob.startswith("[:", place) and (end := glob.find(":]", place + 2)) >= 0:
-        return _CLASSES.get(glob[place + 2 : end]) or _malformed(), end + 2
-    low, place = _character(glob, place)
-    if glob[place : place + 1] != "-" or glob[place + 1 : place + 2] in ("]", ""):
-        return _quoted(low), place
-    high, place = _character(glob, place + 1)
-    # A reversed range still holds its first character, as in git.
-    return (f"{_quoted(low)}-{_quoted(high)}" if low <= high else _quoted(low)), place
-
-
-def _character(glob: str, place: int) -> tuple[str, int]:
-    if glob[place : place + 1] == "\\":
-        place += 1
-    return glob[place : place + 1] or _malformed(), place + 1
-
-
-def _quoted(character: str) -> str:
-    return f"\\{character}" if character in r"\]^-[&~|" else character
-
-
-def _malformed() -> str:
-    raise ValueError("malformed pattern")
