@@ -62,11 +62,17 @@ def copy(folder: Path, into: Path, subset: int | None = None) -> Path:
 
 def _django(folder: Path) -> Path:
     known = sorted(folder.glob("django-5.2*/"))
-    if known:
-        return known[-1]
+    return known[-1] if known else release(DJANGO, folder)
+
+
+def release(requirement: str, folder: Path) -> Path:
+    """Fetch a project's source release into a folder, and return its tree (`name-version`).
+
+    Raises CalledProcessError when it cannot be had.
+    """
     with _beside(folder) as work:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-        subprocess.run([*command, DJANGO, "--dest", str(work)], check=True)
+        subprocess.run([*command, requirement, "--dest", str(work)], check=True)
         archive = next(work.glob("*.tar.gz"))
         # "data" refuses absolute paths, paths and links that leave the folder, and devices
         with tarfile.open(archive) as opened:
