@@ -202,7 +202,8 @@ def _anchored(text: str) -> list[tuple[str, ...]]:
 
 def _segments(text: str) -> tuple[str, ...]:
     """Split at the slashes outside of brackets; nothing for a bracket that stays open."""
-    segments, start, place = [], 0, 0
+    segments: list[str] = []
+    start = place = 0
     while place < len(text):
         if text[place] == "[":
             try:
