@@ -1,5 +1,8 @@
 """Every table, known to `metadata` once this is imported: what migrations and checks look at."""
 
+from hefesto_api.storage.alert_deliveries import alert_deliveries, alert_groups
+from hefesto_api.storage.alert_sources import alert_sources
+from hefesto_api.storage.alerts import alert_history, alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.contents import contents, functions, project_files
@@ -7,6 +10,7 @@ from hefesto_api.storage.deployments import deployment_verdicts, deployments
 from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
 from hefesto_api.storage.idempotency import idempotency_keys
+from hefesto_api.storage.intake import intake, intake_bodies
 from hefesto_api.storage.jobs import jobs
 from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
@@ -15,6 +19,11 @@ from hefesto_api.storage.schedules import schedules
 from hefesto_api.storage.workers import workers
 
 __all__ = [
+    "alert_deliveries",
+    "alert_groups",
+    "alert_history",
+    "alert_sources",
+    "alerts",
     "analyses",
     "analysis_chunks",
     "analysis_inputs",
@@ -30,6 +39,8 @@ __all__ = [
     "findings",
     "functions",
     "idempotency_keys",
+    "intake",
+    "intake_bodies",
     "jobs",
     "line_counts",
     "metadata",

@@ -1,0 +1,199 @@
+"""Which alerts tell of the same trouble: a fingerprint of the code's cause, or of what is said without code.
+
+Left out is what differs between two occurrences of one crash: lines (an edit moves them), addresses, ids,
+quoted values. Kept is what differs between two crashes: the types of the errors and the functions on the
+way to them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from hashlib import blake2b
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from hefesto_api.domain import traces
+from hefesto_api.domain.alert import IncomingAlert, ReportedFrame
+
+InProject: TypeAlias = Callable[[traces.Frame], str | None]
+"""Returns the project's path of a frame, None for a frame that is not the project's."""
+
+_MOST_FRAMES = 30  # innermost, that tell one crash from another
+_MOST_ERRORS = 5  # of a chain, that differ
+_MOST_READ = 50
+_LONGEST_MESSAGE = 2_000  # characters looked at
+_TELLING = 3  # characters of a name that no minifier made
+
+_QUOTED = r"""(?<!\w)(?:'[^'\n]*+'|"[^"\n]*+"|`[^`\n]*+`)(?!\w)"""
+_VALUES = re.compile(
+    rf"{_QUOTED}"
+    r"|\b[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\b"  # a UUID
+    r"|[\w.+-]++@[\w-]++\.[\w.-]++"  # an address of mail
+    r"|\b0[xX][0-9a-fA-F]++"
+    r"|\b(?=[a-fA-F]*+\d)[0-9a-fA-F]{8,}+\b"  # a hash
+    r"|\d++(?:[.,:]\d++)*+"
+)
+_GENERATED = (
+    (re.compile(r"(?:\+\s*+)?0[xX][0-9a-fA-F]++"), ""),
+    (re.compile(r"::h[0-9a-f]{16}$"), ""),  # Rust
+    (re.compile(r"\+\s*+\d++$"), ""),  # an offset
+    (re.compile(r"(?<=func)\d++(?:\.\d++)*+"), ""),  # Go
+    (re.compile(r"\$\$?+(?:\d++|[0-9a-f]{6,16})(?=$|\W)"), ""),  # lambdas and inner classes of the JVM
+    (re.compile(r"(?<=[gb]__)\d++(?:_\d++)*+"), ""),  # C#
+    (re.compile(r"(?<=>d__)\d++"), ""),
+    (re.compile(r"(?<=closure) ?#\d++"), ""),  # Swift
+    (re.compile(r"\{closure:[^}]*+\}"), "{closure}"),  # PHP
+    (re.compile(r" \(\d++ levels?+\) in "), " in "),  # Ruby
+)
+_COMPREHENSIONS = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
+_QUALIFIED = re.compile(r"^.*(?:[.\\/$]|::)(?=\w)")
+_BUILD = re.compile(r"[._-](?=[a-zA-Z]*+\d)[0-9a-zA-Z]{6,}+(?=[._-])|\d{4,}")
+
+
+class _Step(Struct, frozen=True):
+    """One call of a stack, as far as it counts."""
+
+    function: str
+    place: str
+
+
+class _Error(Struct, frozen=True):
+    """One exception of a chain; the crash is its last frame."""
+
+    type: str
+    message: str
+    frames: tuple[traces.Frame, ...]
+
+
+def fingerprint(incoming: IncomingAlert, in_project: InProject | None = None) -> str:
+    """Return the same text (32 characters) for alerts of one project that have the same cause.
+
+    With a stack: the errors' types and the functions that are the project's; where none is, those that the
+    sender or a guess takes for the application's, else all. Without: the sender's own group, else the
+    message without its values, with type and service.
+    """
+    told = "\0".join(_parts(incoming, in_project))
+    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def plain_message(text: str) -> str:
+    """Return a message without what differs each time: quoted values, ids, addresses, numbers."""
+    return " ".join(_VALUES.sub("#", text[:_LONGEST_MESSAGE]).split())
+
+
+def plain_function(name: str) -> str:
+    """Return a function's name without what an edit or a build changes: numbers of closures, hashes."""
+    for pattern, instead in _GENERATED:
+        name = pattern.sub(instead, name)
+    return name.strip()
+
+
+def plain_type(name: str) -> str:
+    """Return the last part of an error type's name: some tools print where it is defined, others do not."""
+    return _QUALIFIED.sub("", plain_message(name).removeprefix("Uncaught ").rstrip(":"))
+
+
+def plain_place(file: str) -> str:
+    """Return the end of a path (a folder and the file), without the number or hash of a build."""
+    path = re.split(r"[?#]", file.replace("\\", "/"), maxsplit=1)[0]
+    return _BUILD.sub("", "/".join(path.rstrip("/").split("/")[-2:]))
+
+
+def _parts(incoming: IncomingAlert, in_project: InProject | None) -> Iterator[str]:
+    errors = _errors(incoming)
+    if any(error.frames for error in errors):
+        yield "stack"
+        yield from _of_stack(errors, in_project)
+    elif incoming.group_id is not None:
+        yield from ("group", incoming.source, incoming.group_id)
+    else:
+        yield from _of_words(incoming)
+
+
+def _of_words(incoming: IncomingAlert) -> Iterator[str]:
+    error_type = plain_type(incoming.error_type or "")
+    message = plain_message(incoming.error_message or "") or plain_message(incoming.title)
+    yield from ("words", error_type, message, incoming.service_name or "")
+    if not error_type and not message.strip("# "):
+        yield incoming.alert_id
+
+
+def _of_stack(errors: Sequence[_Error], in_project: InProject | None) -> Iterator[str]:
+    ours = [_steps(error, in_project) for error in errors] if in_project else []
+    if not any(ours):
+        ours = [[_guessed(frame) for frame in error.frames if frame.in_app] for error in errors]
+    if not any(ours):
+        ours = [[_guessed(frame) for frame in error.frames] for error in errors]
+    told = (_told(error, steps) for error, steps in zip(errors, ours, strict=True))
+    yield from list(dict.fromkeys(told))[:_MOST_ERRORS]
+    if not any(len(step.function) >= _TELLING for steps in ours for step in steps):
+        yield errors[0].message
+
+
+def _told(error: _Error, steps: Sequence[_Step]) -> str:
+    """Return an exception in one text; of a panic, whose type says nothing, with its message."""
+    kind = error.message if error.type in {"", "panic"} else error.type
+    return "\n".join([kind, *(f"{step.place}\t{step.function}" for step in _once(steps))])
+
+
+def _steps(error: _Error, in_project: InProject) -> list[_Step]:
+    placed = ((frame, in_project(frame)) for frame in error.frames)
+    return [_Step(_function(frame), path) for frame, path in placed if path is not None]
+
+
+def _guessed(frame: traces.Frame) -> _Step:
+    return _Step(_function(frame), plain_place(frame.file or frame.module or ""))
+
+
+def _function(frame: traces.Frame) -> str:
+    return plain_function(frame.function or "")
+
+
+def _once(steps: Sequence[_Step]) -> list[_Step]:
+    """Return each function once, the innermost first: a recursion is as deep as it happens to be."""
+    named = (step for step in reversed(steps) if step.function not in _COMPREHENSIONS)
+    return list(dict.fromkeys(named))[:_MOST_FRAMES]
+
+
+def _errors(incoming: IncomingAlert) -> list[_Error]:
+    """Return the exception that came out, then those behind it, each type and stack once."""
+    if incoming.frames or any(cause.frames for cause in incoming.causes):
+        found = [_structured(incoming.error_type, incoming.error_message, incoming.frames)]
+        found += [_structured(one.error_type, one.error_message, one.frames) for one in incoming.causes]
+    else:
+        found = _printed(incoming.stacktrace or "")
+    return found[:_MOST_READ]
+
+
+def _structured(error_type: str | None, message: str | None, frames: tuple[ReportedFrame, ...]) -> _Error:
+    return _Error(
+        plain_type(error_type or ""), plain_message(message or ""), tuple(_as_printed(one) for one in frames)
+    )
+
+
+def _as_printed(frame: ReportedFrame) -> traces.Frame:
+    return traces.Frame(
+        file=frame.abs_path or frame.file,
+        line=frame.line,
+        function=frame.function,
+        module=frame.module,
+        in_app=frame.in_app is not False,
+    )
+
+
+def _printed(text: str) -> list[_Error]:
+    trace = traces.parse(text)
+    if trace.primary is None:
+        return []
+    primary = trace.exceptions[trace.primary]
+    others = [
+        one for at, one in enumerate(trace.exceptions) if at != trace.primary and one.relation != "member"
+    ]
+    return [_read(one) for one in (primary, *reversed(others))]
+
+
+def _read(raised: traces.Raised) -> _Error:
+    end = len(raised.frames) if raised.crash is None else raised.crash + 1
+    return _Error(plain_type(raised.type or ""), plain_message(raised.message or ""), raised.frames[:end])

@@ -1,0 +1,329 @@
+"""Alerts: one row for each trouble while it lasts, counted up by whatever tells of it again.
+
+An alert is open until it is resolved; over a resolved one a new row begins.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from msgspec import Struct, structs
+
+from hefesto_api.domain import clock, ids
+from hefesto_api.domain.alert import IncomingAlert
+from hefesto_api.domain.errors import NotFound
+from hefesto_api.storage import alert_deliveries as deliveries
+from hefesto_api.storage import outbox
+from hefesto_api.storage.base import Blob, Json, Serial, Session, Text, UtcDateTime, metadata, upsert
+from hefesto_api.storage.projects import projects
+
+PENDING, ACKNOWLEDGED, RESOLVED = "pending", "acknowledged", "resolved"
+STATUSES = (PENDING, ACKNOWLEDGED, RESOLVED)
+UNTIMED = timedelta(minutes=10)  # after which the same message without a time is news
+STANDING = timedelta(hours=1)  # after which a repeat tells that what a person resolved still goes on
+
+alerts = sa.Table(
+    "alerts",
+    metadata,
+    sa.Column("id", Text, primary_key=True),
+    sa.Column("project_id", Text, sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("source", Text, nullable=False),
+    sa.Column("alert_id", Text, nullable=False),
+    sa.Column("group_id", Text),
+    sa.Column("fingerprint", Text, nullable=False),
+    sa.Column("open_key", Text, unique=True),  # project and fingerprint until it is resolved, then NULL
+    sa.Column("status", Text, nullable=False),
+    sa.Column("severity", Text, nullable=False),
+    sa.Column("severity_rank", sa.SmallInteger, nullable=False),
+    sa.Column("title", Text, nullable=False),
+    sa.Column("error_type", Text),
+    sa.Column("message", Text, nullable=False),
+    sa.Column("service_name", Text),
+    sa.Column("environment", Text),
+    sa.Column("release", Text),
+    sa.Column("commit_hash", Text),
+    sa.Column("affected_users", sa.BigInteger),
+    sa.Column("occurrence_count", sa.BigInteger, nullable=False),
+    sa.Column("first_seen", UtcDateTime, nullable=False),
+    sa.Column("last_seen", UtcDateTime, nullable=False),
+    sa.Column("correlation_id", Text),
+    sa.Column("acknowledged_at", UtcDateTime),
+    sa.Column("acknowledged_by", Text),
+    sa.Column("resolved_at", UtcDateTime),
+    sa.Column("resolved_by", Text),
+    sa.Column("comment", Text),
+    sa.Column("metadata", Json, nullable=False),
+    sa.Column("regression_of", Text),
+    sa.Column("incoming", Blob, nullable=False),  # the first message, whole, as JSON
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Index(None, "project_id", "fingerprint"),
+    sa.Index(None, "project_id", "status", "last_seen", "id"),
+    sa.Index(None, "project_id", "last_seen", "id"),
+    sa.Index(None, "status", "last_seen", "id"),
+    sa.Index(None, "last_seen", "id"),
+)
+
+alert_history = sa.Table(
+    "alert_history",
+    metadata,
+    sa.Column("id", Serial, primary_key=True),
+    sa.Column("alert_id", Text, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("timestamp", UtcDateTime, nullable=False),
+    sa.Column("action", Text, nullable=False),
+    sa.Column("user", Text),
+    sa.Column("details", Text, nullable=False),
+    sa.Index(None, "alert_id"),
+)
+_a = alerts.c
+
+
+class AlertRecord(Struct, frozen=True):
+    """A row of `alerts`; `status` is pending, acknowledged or resolved.
+
+    `id` is ours, `alert_id` the sender's (of the first message). `release` and `commit_hash` are the
+    latest that were told, `affected_users` and the severity the highest. `regression_of` is the id of the
+    resolved alert of the same cause before it. `resolved_by` is None when the sender resolved it.
+    """
+
+    id: str
+    project_id: str
+    source: str
+    alert_id: str
+    group_id: str | None
+    fingerprint: str
+    open_key: str | None
+    status: str
+    severity: str
+    severity_rank: int
+    title: str
+    error_type: str | None
+    message: str
+    service_name: str | None
+    environment: str | None
+    release: str | None
+    commit_hash: str | None
+    affected_users: int | None
+    occurrence_count: int
+    first_seen: datetime
+    last_seen: datetime
+    correlation_id: str | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+    comment: str | None
+    metadata: dict[str, Any]
+    regression_of: str | None
+    incoming: bytes
+    created_at: datetime
+    updated_at: datetime
+
+    def received(self) -> IncomingAlert:
+        """Return the first message as it was read."""
+        return msgspec.json.decode(self.incoming, type=IncomingAlert)
+
+
+class HistoryEntry(Struct, frozen=True):
+    """One thing that happened to an alert; `action` is created, acknowledged, commented, resolved, ..."""
+
+    alert_id: str
+    timestamp: datetime
+    action: str
+    user: str | None
+    details: str
+
+
+class Recorded(Struct, frozen=True):
+    """What became of a message: `alert_id` is our id of the alert that it belongs to.
+
+    A repeat changed nothing. A new one is a regression when its like had been resolved before.
+    """
+
+    alert_id: str
+    is_new: bool
+    is_repeat_delivery: bool
+    is_regression: bool = False
+
+
+def record(
+    session: Session,
+    project_id: str,
+    incoming: IncomingAlert,
+    fingerprint: str,
+    *,
+    now: datetime | None = None,
+) -> Recorded:
+    """Keep a firing alert: a new row, one more occurrence of an open one, or (told before) nothing.
+
+    Writes the history and the event `alert.created` of a new one; queues nothing.
+    """
+    moment = now or clock.now()
+    made_id = ids.new_id()
+    key = deliveries.keys(project_id, incoming)
+    known = deliveries.claim(session, key, made_id, moment)
+    if known is not None and not _is_news(session, incoming, *known, moment):
+        return Recorded(known[0], is_new=False, is_repeat_delivery=True)
+    row = _row(project_id, incoming, fingerprint, made_id, moment)
+    alert_id: str = session.execute(_count(session.dialect.name), row).scalar_one()
+    is_new = alert_id == made_id
+    if not is_new or known is not None:
+        deliveries.settle(session, key, alert_id, moment)
+    deliveries.fired(session, project_id, incoming, alert_id)
+    return Recorded(alert_id, is_new, False, is_new and _begin(session, alert_id, moment))
+
+
+def get(session: Session, alert_id: str) -> AlertRecord:
+    """Return an alert by our id; raises NotFound."""
+    row = session.execute(_BY_ID, {"id": alert_id}).first()
+    if row is None:
+        raise NotFound("alert", alert_id)
+    return AlertRecord(*row)
+
+
+def set_correlation(session: Session, alert_id: str, correlation_id: str) -> None:
+    """Point an alert to its correlation."""
+    values = {"of_id": alert_id, "to": correlation_id, "now": clock.now()}
+    session.execute(_CORRELATED, values)
+
+
+def add_history(session: Session, entry: HistoryEntry) -> None:
+    """Append to an alert's history."""
+    session.execute(_ADD_HISTORY, structs.asdict(entry))
+
+
+def history(session: Session, alert_id: str) -> list[HistoryEntry]:
+    """Return what happened to an alert, oldest first."""
+    return [HistoryEntry(*row) for row in session.execute(_HISTORY, {"of_id": alert_id})]
+
+
+def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
+    """Tell others what happened to an alert: created, acknowledged or resolved."""
+    row = session.execute(_TOLD, {"id": alert_id}).one()
+    data = row._asdict()
+    project_id = data.pop("project_id")
+    for name in ("first_seen", "last_seen"):
+        data[name] = clock.rfc3339(data[name])
+    outbox.append(session, f"alert.{event}", {**data, "user": user}, project_id=project_id)
+
+
+def _is_news(
+    session: Session, incoming: IncomingAlert, alert_id: str, seen_at: datetime, moment: datetime
+) -> bool:
+    """Tell whether a message that was told before is meant anew.
+
+    One that bears no time is, after some minutes: its sender can say it no other way. So is one about what
+    a person resolved meanwhile: the sender says that it still goes on.
+    """
+    if incoming.timestamp is None and moment - seen_at > UNTIMED:
+        return True
+    if moment - seen_at <= STANDING:
+        return False
+    return session.execute(_RESOLVED_BY_HAND, {"id": alert_id}).first() is not None
+
+
+def _row(
+    project_id: str, incoming: IncomingAlert, fingerprint: str, made_id: str, moment: datetime
+) -> dict[str, Any]:
+    happened = min(incoming.timestamp or moment, moment)
+    message = incoming.error_message or incoming.description or incoming.title or incoming.alert_id
+    copied = ("source", "alert_id", "group_id", "error_type", "service_name", "environment", "release",
+              "commit_hash", "affected_users", "metadata")  # fmt: skip
+    return {
+        **{name: getattr(incoming, name) for name in copied},
+        "id": made_id,
+        "project_id": project_id,
+        "fingerprint": fingerprint,
+        "open_key": f"{project_id}:{fingerprint}",
+        "status": PENDING,
+        "severity": incoming.severity.value,
+        "severity_rank": incoming.severity.rank,
+        "title": incoming.title or message,
+        "message": message,
+        "occurrence_count": 1,
+        "first_seen": happened,
+        "last_seen": happened,
+        "incoming": msgspec.json.encode(incoming),
+        "created_at": moment,
+        "updated_at": moment,
+    }
+
+
+def _begin(session: Session, alert_id: str, moment: datetime) -> bool:
+    """Write down that an alert is new; tell whether it is a regression."""
+    before = session.execute(_BEFORE, {"of_id": alert_id}).scalar()
+    if before is not None:
+        session.execute(_REGRESSED, {"of_id": alert_id, "before": before})
+    details = "Seen for the first time." if before is None else "Came back after it was resolved."
+    action = "created" if before is None else "regressed"
+    add_history(session, HistoryEntry(alert_id, moment, action, None, details))
+    announce(session, "created", alert_id)
+    return before is not None
+
+
+@cache
+def _count(dialect: str) -> Any:
+    """Return the insertion of an alert, which counts up the open one of the same cause."""
+    inserted = upsert(dialect, alerts)
+    new = inserted.excluded
+    worse = new.severity_rank > _a.severity_rank
+    more = sa.or_(_a.affected_users.is_(None), new.affected_users > _a.affected_users)
+    counted = {
+        "occurrence_count": _a.occurrence_count + 1,
+        "severity": sa.case((worse, new.severity), else_=_a.severity),
+        "severity_rank": sa.case((worse, new.severity_rank), else_=_a.severity_rank),
+        "affected_users": sa.case((more, new.affected_users), else_=_a.affected_users),
+        "first_seen": sa.case((new.first_seen < _a.first_seen, new.first_seen), else_=_a.first_seen),
+        "last_seen": sa.case((new.last_seen > _a.last_seen, new.last_seen), else_=_a.last_seen),
+        "release": sa.func.coalesce(new.release, _a.release),
+        "commit_hash": sa.func.coalesce(new.commit_hash, _a.commit_hash),
+        "updated_at": new.updated_at,
+    }
+    return inserted.on_conflict_do_update(index_elements=["open_key"], set_=counted).returning(_a.id)
+
+
+_BY_ID = sa.select(alerts).where(_a.id == sa.bindparam("id"))
+_CORRELATED = (
+    sa.update(alerts)
+    .where(_a.id == sa.bindparam("of_id"))
+    .values(correlation_id=sa.bindparam("to"), updated_at=sa.bindparam("now", type_=UtcDateTime))
+)
+_RESOLVED_BY_HAND = sa.select(_a.id).where(
+    _a.id == sa.bindparam("id"), _a.status == RESOLVED, _a.resolved_by.is_not(None)
+)
+_this, _former = alerts.alias(), alerts.alias()
+_BEFORE = (
+    sa.select(_former.c.id)
+    .join(
+        _this,
+        sa.and_(_this.c.project_id == _former.c.project_id, _this.c.fingerprint == _former.c.fingerprint),
+    )
+    .where(_this.c.id == sa.bindparam("of_id"), _former.c.id != _this.c.id)
+    .order_by(_former.c.id.desc())
+    .limit(1)
+)
+_REGRESSED = (
+    sa.update(alerts).where(_a.id == sa.bindparam("of_id")).values(regression_of=sa.bindparam("before"))
+)
+_TOLD = (
+    sa.select(
+        *(_a[name] for name in (
+            "id", "alert_id", "project_id", "source", "status", "severity", "title", "error_type", "message",
+            "service_name", "environment", "occurrence_count", "first_seen", "last_seen", "correlation_id",
+            "regression_of", "comment",
+        )),
+        projects.c.slug.label("project"),
+    )
+    .join(projects, projects.c.id == _a.project_id)
+    .where(_a.id == sa.bindparam("id"))
+)  # fmt: skip
+_ADD_HISTORY = sa.insert(alert_history)
+_HISTORY = (
+    sa.select(*(alert_history.c[name] for name in HistoryEntry.__struct_fields__))
+    .where(alert_history.c.alert_id == sa.bindparam("of_id"))
+    .order_by(alert_history.c.id)
+)
