@@ -3,6 +3,8 @@
 Plain values, encodable by msgspec, so that they can be kept by the content they were read from.
 """
 
+from functools import cached_property
+
 from msgspec import Struct
 
 
@@ -81,13 +83,14 @@ class FunctionFacts(Struct, frozen=True, array_like=True):
 
 
 class ClassFacts(Struct, frozen=True, array_like=True):
-    """A class with the names of its bases as they stand, and the names that its body sets."""
+    """A class with the names of its bases as they stand, and the names and texts that its body sets."""
 
     qualified_name: str
     start_line: int
     end_line: int
     bases: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -102,8 +105,11 @@ class Import(Struct, frozen=True, array_like=True):
     names: tuple[str, ...] = ()
 
 
-class FileFacts(Struct, frozen=True):
-    """The facts of one file; functions and classes in the order of their starts."""
+class FileFacts(Struct, frozen=True, dict=True):
+    """The facts of one file; functions and classes in the order of their starts.
+
+    What is looked up often is worked out once, and kept as long as the value lives.
+    """
 
     path: str
     language: str
@@ -115,3 +121,39 @@ class FileFacts(Struct, frozen=True):
         """Return the innermost function that holds a line."""
         holding = [f for f in self.functions if f.start_line <= line <= f.end_line]
         return min(holding, key=lambda f: f.end_line - f.start_line, default=None)
+
+    @cached_property
+    def by_name(self) -> dict[str, tuple[FunctionFacts, ...]]:
+        """The functions by their last name."""
+        found: dict[str, list[FunctionFacts]] = {}
+        for one in self.functions:
+            found.setdefault(one.name, []).append(one)
+        return {name: tuple(them) for name, them in found.items()}
+
+    @cached_property
+    def by_class(self) -> dict[str, tuple[FunctionFacts, ...]]:
+        """The methods by the qualified name of their class."""
+        found: dict[str, list[FunctionFacts]] = {}
+        for one in self.functions:
+            if one.class_name:
+                found.setdefault(one.class_name, []).append(one)
+        return {name: tuple(them) for name, them in found.items()}
+
+    @cached_property
+    def class_named(self) -> dict[str, ClassFacts]:
+        """The classes by their last name; of several the first."""
+        return {one.name: one for one in reversed(self.classes)}
+
+    @cached_property
+    def callers_of(self) -> dict[str, tuple[FunctionFacts, ...]]:
+        """The functions that call something of a name."""
+        found: dict[str, dict[str, FunctionFacts]] = {}
+        for one in self.functions:
+            for call in one.calls:
+                found.setdefault(call.name, {})[one.qualified_name] = one
+        return {name: tuple(them.values()) for name, them in found.items()}
+
+    @cached_property
+    def taken_from(self) -> dict[str, str]:
+        """The imported names, with the module that each was taken from."""
+        return {name: one.module for one in self.imports for name in one.names}
