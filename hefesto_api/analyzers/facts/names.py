@@ -1,0 +1,86 @@
+"""Reading names, texts and signatures out of nodes."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from tree_sitter import Node
+
+    from hefesto_api.analyzers.facts.dialect import Dialect
+
+LONGEST_NAME: Final = 120
+LONGEST_TEXT: Final = 200
+DOTTED = re.compile(r"[\w$]+(?:\s*\??\.\s*[\w$]+)*")
+PREFIX = re.compile(r"^[a-zA-Z]{0,2}(\"\"\"|'''|\"|'|`)")
+UNNAMED: Final = frozenset({"comment", "keyword_separator", "positional_separator"})
+
+
+def text(node: Node, content: bytes, longest: int = LONGEST_NAME) -> str:
+    """Return a node's text on one line, cut."""
+    start, end = node.byte_range
+    return " ".join(content[start : min(end, start + longest)].decode("utf-8", "replace").split())
+
+
+def dotted(node: Node, content: bytes) -> str:
+    """Return a name or a dotted path as it stands; of anything else the last name, with what hides dots."""
+    start, end = node.byte_range
+    if end - start <= LONGEST_NAME:
+        value = content[start:end].decode("utf-8", "replace")
+        if DOTTED.fullmatch(value):
+            return value
+    return ""
+
+
+def receiver(node: Node, content: bytes, dialect: Dialect) -> str:
+    """Return what a member belongs to: its path, else the name of what was called or indexed there."""
+    if path := dotted(node, content):
+        return path
+    for field in ("function", "object", "value", "operand", "name"):
+        inner = node.child_by_field_name(field)
+        if inner is not None:
+            found = dotted(inner, content)
+            if not found and inner.type in dialect.members:
+                member = inner.child_by_field_name(dialect.members[inner.type][1])
+                found = dotted(member, content) if member is not None else ""
+            return f"{found}()" if found else "()"
+    return "()"
+
+
+def literal(node: Node, content: bytes) -> str:
+    """Return what a string literal says, without quotes and prefix, cut."""
+    start, end = node.byte_range
+    value = content[start : min(end, start + LONGEST_TEXT)].decode("utf-8", "replace")
+    found = PREFIX.match(value)
+    return value[found.end() :].rstrip(found[1][0]) if found else value
+
+
+def parameters(function: Node, content: bytes, in_class: bool) -> tuple[tuple[str, ...], int]:
+    """Return a function's parameters, stars kept, and how many have no default; not a bound one."""
+    signature = function.child_by_field_name("parameters")
+    if signature is None:
+        alone = function.child_by_field_name("parameter")
+        return ((text(alone, content),), 1) if alone is not None else ((), 0)
+    found, required = [], 0
+    for at, node in enumerate(signature.named_children[:60]):
+        if node.type in UNNAMED:
+            continue
+        name, has_default = _parameter(node, content)
+        if at == 0 and in_class and name in ("self", "cls", "mcs", "mcls"):
+            continue
+        found.append(name)
+        required += not has_default and not name.startswith(("*", "...", "{"))
+    return tuple(found), required
+
+
+def _parameter(node: Node, content: bytes) -> tuple[str, bool]:
+    whole = text(node, content)
+    has_default = node.child_by_field_name("value") is not None or node.type == "optional_parameter"
+    if "default" in node.type or node.type == "assignment_pattern":
+        has_default = True
+    for field in ("name", "left", "pattern"):
+        named = node.child_by_field_name(field)
+        if named is not None:
+            return text(named, content), has_default
+    return re.split(r"\s*[:=]", whole, maxsplit=1)[0], has_default
