@@ -5,43 +5,25 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
+import msgspec
+import orjson
 import sqlalchemy as sa
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from hefesto_api.domain.errors import Invalid
-from hefesto_api.domain.finding import Severity, Status
-from hefesto_api.storage import finding_pages, measures
-from hefesto_api.storage.base import Session, Text, json_has, wire
+from hefesto_api.storage import finding_filters, finding_pages, hot, measures
+from hefesto_api.storage.base import Session, wire
+from hefesto_api.storage.finding_filters import CONDITIONS, PLACES, RANKS, Filter, conditions
 from hefesto_api.storage.finding_pages import Shape
 from hefesto_api.storage.findings import findings
 from hefesto_api.storage.projects import projects
 
+__all__ = ["Filter"]
 EXACT_TO = 10_000
 _f = findings.c
-
-
-class Filter(Struct, frozen=True):
-    """Which findings are wanted; None (or nothing) asks for any.
-
-    `project_ids` are those the caller may see and asks for. `file_path` is exact, or a prefix when it ends
-    in `/`. `q` is looked for in description, path, rule and function. `start` and `end` are inclusive and
-    compare with `last_seen`.
-    """
-
-    project_ids: tuple[str, ...] | None = None
-    file_path: str | None = None
-    analyzer: tuple[str, ...] = ()
-    severity: tuple[str, ...] = ()
-    min_rank: int | None = None
-    status: tuple[str, ...] = ()
-    rule_id: str | None = None
-    tool: str | None = None
-    cwe: int | None = None
-    q: str | None = None
-    start: datetime | None = None
-    end: datetime | None = None
 
 
 class ListedFinding(Struct, frozen=True):
@@ -66,15 +48,21 @@ class ListedFinding(Struct, frozen=True):
     function_name: str | None
 
 
+class WrittenPage(NamedTuple):
+    """A page as a JSON list of `many` items, and the key after which the next one starts, if there is one."""
+
+    json: bytes
+    many: int
+    next_key: tuple[Any, ...] | None
+
+
 SORTS = finding_pages.ORDERS
 _MOMENTS = {_f.last_seen, _f.first_seen}
-_RANKS = {severity.value: severity.rank for severity in Severity}
-_STATUSES = tuple(status.value for status in Status)
-# Members of a filter that say which ranges of an index a page is read from.
-_PLACES = frozenset({"project_ids", "status", "severity", "min_rank"})
 # Members of a filter that the rollup tells apart.
-_ROLLED_UP = _PLACES | {"analyzer", "rule_id"}
+_ROLLED_UP = PLACES | {"analyzer", "rule_id"}
+_EXPANDING = {"analyzer"}
 FEW = 2_000
+_BETWEEN = "\x1e"  # between items, none of which holds it: JSON escapes it
 
 
 def page(
@@ -91,34 +79,63 @@ def page(
 
     `after` is such a key: pages by it cost the same at any depth. Raises Invalid for a key that is none.
     """
-    values = (
-        _values(wanted) | _places(wanted) | {"limit": limit + 1, "offset": offset, "most": limit + 1 + offset}
-    )
-    if after is not None:
-        values |= _key_values(after, sort)
-    shape = _shape(session, wanted, values, sort, descending, after is not None)
-    rows = session.execute(_page(_asked(wanted), shape), values).fetchall()
+    asked, shape, values = _asked(session, wanted, limit, offset, after, sort, descending)
+    rows = _fetch(session, _page(asked, shape), values, asked)
     items = [ListedFinding(*row) for row in rows[:limit]]
     return items, _key(items[-1], sort) if len(rows) > limit else None
 
 
+def written(
+    session: Session,
+    wanted: Filter,
+    *,
+    limit: int,
+    offset: int = 0,
+    after: tuple[Any, ...] | None = None,
+    sort: str = "last_seen",
+    descending: bool = True,
+) -> WrittenPage:
+    """Return a page as `page` does, in its wire form.
+
+    SQLite writes it: its driver lets other threads in at every row that it hands over, and then waits for
+    its turn, so that fifty rows took as long again as reading them.
+    """
+    if session.dialect.name != "sqlite":
+        items, key = page(
+            session, wanted, limit=limit, offset=offset, after=after, sort=sort, descending=descending
+        )
+        return WrittenPage(msgspec.json.encode(items), len(items), key)
+    asked, shape, values = _asked(session, wanted, limit, offset, after, sort, descending)
+    text: str = _fetch(session, _text(asked, shape), values, asked)[0][0] or ""
+    count = text.count(_BETWEEN) + 1 if text else 0
+    if count <= limit:
+        return WrittenPage(_joined(text), count, None)
+    text = text[: text.rindex(_BETWEEN)]
+    last = orjson.loads(text[text.rfind(_BETWEEN) + 1 :])
+    return WrittenPage(_joined(text), limit, _key(msgspec.convert(last, ListedFinding), sort))
+
+
+def _joined(text: str) -> bytes:
+    return b"[" + text.replace(_BETWEEN, ",").encode() + b"]"
+
+
 def count(session: Session, wanted: Filter, *, exact_to: int = EXACT_TO) -> tuple[int, bool]:
     """Count findings, from the rollup or up to a cap; tell whether the count is exact."""
-    asked = _asked(wanted)
+    asked = finding_filters.asked(wanted)
     if asked <= _ROLLED_UP:
-        return _rolled_up(session, wanted), True
-    values = _values(wanted) | {"limit": exact_to + 1}
+        return _rolled_up(session, wanted, by_severity=bool(asked & {"severity", "min_rank"})), True
+    values = finding_filters.values(wanted) | {"limit": exact_to + 1}
     found = session.execute(_count(asked), values).scalar_one()
     return (found, True) if found <= exact_to else (exact_to, False)
 
 
-def _rolled_up(session: Session, wanted: Filter) -> int:
-    ranks = _ranks(wanted)
+def _rolled_up(session: Session, wanted: Filter, *, by_severity: bool) -> int:
+    ranks = finding_filters.ranks(wanted)
     return measures.count(
         session,
         wanted.project_ids,
         status=wanted.status,
-        severity=[name for name, rank in _RANKS.items() if rank in ranks],
+        severity=[name for name, rank in RANKS.items() if rank in ranks] if by_severity else None,
         analyzer=wanted.analyzer,
         rule_id=wanted.rule_id,
     )
@@ -126,67 +143,50 @@ def _rolled_up(session: Session, wanted: Filter) -> int:
 
 def clauses(wanted: Filter) -> tuple[list[sa.ColumnElement[bool]], dict[str, Any]]:
     """Return the conditions of a filter, and the values that they are executed with."""
-    return _conditions(_asked(wanted)), _values(wanted)
+    return conditions(finding_filters.asked(wanted)), finding_filters.values(wanted)
 
 
 def ids(session: Session, wanted: Filter, *, limit: int) -> list[str]:
     """Return the ids of at most `limit` findings, the oldest first."""
-    statement = sa.select(_f.id).where(*_conditions(_asked(wanted))).order_by(_f.id).limit(limit)
-    return list(session.execute(statement, _values(wanted)).scalars())
+    statement = (
+        sa.select(_f.id).where(*conditions(finding_filters.asked(wanted))).order_by(_f.id).limit(limit)
+    )
+    return list(session.execute(statement, finding_filters.values(wanted)).scalars())
 
 
-def _asked(wanted: Filter) -> frozenset[str]:
-    names = {name for name, value in structs.asdict(wanted).items() if value not in (None, ())}
-    if wanted.project_ids == ():
-        names.add("project_ids")  # none may be seen: not the same as any
-    if wanted.file_path is not None and wanted.file_path.endswith("/"):
-        names = names - {"file_path"} | {"folder"}
-    return frozenset(names)
-
-
-def _values(wanted: Filter) -> dict[str, Any]:
-    values = {name: value for name, value in structs.asdict(wanted).items() if value is not None}
-    if wanted.file_path is not None and wanted.file_path.endswith("/"):
-        # A range, which an index can serve: "0" is what follows "/".
-        values |= {"folder": wanted.file_path, "beyond": wanted.file_path[:-1] + "0"}
-    values["severity"] = [_RANKS.get(name, 0) for name in wanted.severity]
-    if wanted.q is not None:
-        escaped = wanted.q.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        values["q"] = f"%{escaped}%"
-    return values
-
-
-def _places(wanted: Filter) -> dict[str, Any]:
-    """Return the projects, statuses and severities that are wanted, each value under a name of its own."""
-    return {
-        f"{name}_no_{number}": value
-        for name, values in (("project", wanted.project_ids or ()), ("status", _statuses(wanted)))
-        for number, value in enumerate(values)
-    } | {f"rank_no_{number}": rank for number, rank in enumerate(_ranks(wanted))}
-
-
-def _statuses(wanted: Filter) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(wanted.status)) or _STATUSES
-
-
-def _ranks(wanted: Filter) -> list[int]:
-    asked = wanted.severity or tuple(_RANKS)
-    return [rank for name, rank in _RANKS.items() if name in asked and rank >= (wanted.min_rank or 0)]
-
-
-def _shape(
-    session: Session, wanted: Filter, values: dict[str, Any], sort: str, descending: bool, keyed: bool
-) -> Shape:
-    return Shape(
+def _asked(
+    session: Session,
+    wanted: Filter,
+    limit: int,
+    offset: int,
+    after: tuple[Any, ...] | None,
+    sort: str,
+    descending: bool,
+) -> tuple[frozenset[str], Shape, dict[str, Any]]:
+    """Return what a page's statement depends on, and the values that it is executed with."""
+    values = finding_filters.values(wanted) | finding_filters.places(wanted)
+    values |= {"limit": limit + 1, "offset": offset, "most": limit + 1 + offset}
+    if after is not None:
+        values |= _key_values(after, sort)
+    shape = Shape(
         sort=sort,
         descending=descending,
-        keyed=keyed,
+        keyed=after is not None,
         projects=None if wanted.project_ids is None else len(wanted.project_ids),
-        statuses=len(_statuses(wanted)),
-        ranks=len(_ranks(wanted)),
+        statuses=len(finding_filters.statuses(wanted)),
+        ranks=len(finding_filters.ranks(wanted)),
         by_file=wanted.file_path is not None and _is_small(session, wanted, values),
         bounded=session.dialect.name == "postgresql",
     )
+    return finding_filters.asked(wanted), shape, values
+
+
+def _fetch(
+    session: Session, statement: sa.Select[Any], values: dict[str, Any], asked: frozenset[str]
+) -> list[Any]:
+    if asked & _EXPANDING:
+        return list(session.execute(statement, values))
+    return hot.fetch(session, statement, values)
 
 
 def _is_small(session: Session, wanted: Filter, values: dict[str, Any]) -> bool:
@@ -199,12 +199,12 @@ def _is_small(session: Session, wanted: Filter, values: dict[str, Any]) -> bool:
 
 @lru_cache(maxsize=64)
 def _few(projects: int | None, name: str) -> sa.Select[Any]:
-    return finding_pages.few(projects, _CONDITIONS[name])
+    return finding_pages.few(projects, CONDITIONS[name])
 
 
 def _key(item: ListedFinding, sort: str) -> tuple[Any, ...]:
     if sort == "severity":
-        return _RANKS[item.severity], item.last_seen, item.id
+        return RANKS[item.severity], item.last_seen, item.id
     return getattr(item, sort), item.id
 
 
@@ -230,60 +230,33 @@ def _no_key() -> Invalid:
     return Invalid("cursor", "this is no cursor of this list and order")
 
 
-_CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
-    "project_ids": _f.project_id.in_(sa.bindparam("project_ids", expanding=True)),
-    "file_path": _f.file_path == sa.bindparam("file_path"),
-    "folder": sa.and_(_f.file_path >= sa.bindparam("folder"), _f.file_path < sa.bindparam("beyond")),
-    "analyzer": _f.analyzer.in_(sa.bindparam("analyzer", expanding=True)),
-    "severity": _f.severity_rank.in_(sa.bindparam("severity", expanding=True)),  # as the indexes have it
-    "min_rank": _f.severity_rank >= sa.bindparam("min_rank"),
-    "status": _f.status.in_(sa.bindparam("status", expanding=True)),
-    "rule_id": _f.rule_id == sa.bindparam("rule_id"),
-    "tool": _f.tool == sa.bindparam("tool"),
-    "cwe": json_has(_f.cwe, sa.bindparam("cwe", type_=sa.Integer)),
-    "q": sa.or_(
-        *(
-            column.ilike(sa.bindparam("q", type_=Text), escape="\\")
-            for column in (_f.description, _f.file_path, _f.rule_id, _f.function_name)
-        )
-    ),
-    "start": _f.last_seen >= sa.bindparam("start", type_=_f.last_seen.type),
-    "end": _f.last_seen <= sa.bindparam("end", type_=_f.last_seen.type),
-}
-
-
-# The same of files, written so that no index applies: the list's own order is followed instead.
-_path = _f.file_path.concat("")
-_IN_PASSING = _CONDITIONS | {
-    "file_path": _path == sa.bindparam("file_path", type_=Text),
-    "folder": sa.and_(
-        _path >= sa.bindparam("folder", type_=Text), _path < sa.bindparam("beyond", type_=Text)
-    ),
-}
-
-
-def _passing(asked: frozenset[str]) -> list[sa.ColumnElement[bool]]:
-    return [_IN_PASSING[name] for name in sorted(asked)]
-
-
-def _conditions(asked: frozenset[str]) -> list[sa.ColumnElement[bool]]:
-    return [_CONDITIONS[name] for name in sorted(asked)]
-
-
 @lru_cache(maxsize=256)
 def _count(asked: frozenset[str]) -> sa.Select[Any]:
-    some: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(findings).where(*_conditions(asked))
+    some: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(findings).where(*conditions(asked))
     return sa.select(sa.func.count()).select_from(some.limit(sa.bindparam("limit")).subquery())
 
 
 @lru_cache(maxsize=256)
 def _page(asked: frozenset[str], shape: Shape) -> sa.Select[Any]:
     """Build a page's statement once for each combination of filters that is asked for."""
-    conditions = _conditions(asked - _PLACES) if shape.by_file else _passing(asked - _PLACES)
-    page = finding_pages.keys(shape, conditions)
+    return _ordered(asked, shape, *_item_columns())
+
+
+@lru_cache(maxsize=256)
+def _text(asked: frozenset[str], shape: Shape) -> sa.Select[Any]:
+    """Build the same for SQLite, which puts the items into one text."""
+    names: Any = (sa.literal_column(f"'{name}'") for name in ListedFinding.__struct_fields__)
+    item = sa.func.json_object(*chain.from_iterable(zip(names, _item_columns(), strict=True)))
+    items = _ordered(asked, shape, item.label("item")).subquery("items")
+    return sa.select(sa.func.group_concat(items.c.item, sa.literal_column(f"char({ord(_BETWEEN)})")))
+
+
+def _ordered(asked: frozenset[str], shape: Shape, *columns: Any) -> sa.Select[Any]:
+    rest = conditions(asked - PLACES, in_passing=not shape.by_file)
+    page = finding_pages.keys(shape, rest)
     order = [page.c[column.name] for column in SORTS[shape.sort]]
     return (
-        sa.select(*_item_columns())
+        sa.select(*columns)
         .select_from(page)
         .join(findings, _f.id == page.c.id)
         .join(projects, projects.c.id == _f.project_id)

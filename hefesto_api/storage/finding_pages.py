@@ -123,7 +123,8 @@ def _is(name: str, number: int, column: sa.Column[Any] = _f.status) -> sa.Column
 
 
 def _among(name: str, many: int, column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
-    return column.in_([sa.bindparam(f"{name}_no_{number}", type_=column.type) for number in range(many)])
+    held = [sa.bindparam(f"{name}_no_{number}", type_=column.type) for number in range(many)]
+    return column.in_(held) if held else sa.false()  # an empty IN is only written when it is executed
 
 
 def few(projects: int | None, files: sa.ColumnElement[bool]) -> sa.Select[Any]:

@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from hefesto_api.storage import hot
 from hefesto_api.storage.analyses import analyses
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import STANDING, daily_counts, file_counts, finding_counts, line_counts
@@ -200,13 +202,35 @@ def count(
     rule_id: str | None = None,
 ) -> int:
     """Count findings; nothing given means any, an empty `severity` none."""
-    wanted = _of(_c.project_id, project_ids)
-    wanted += [
-        column.in_(values) for column, values in ((_c.status, status), (_c.analyzer, analyzer)) if values
+    asked = {"project": project_ids, "status": status or None, "severity": severity}
+    asked |= {"analyzer": analyzer or None, "rule": None if rule_id is None else (rule_id,)}
+    shape = tuple((name, len(values)) for name, values in asked.items() if values is not None)
+    numbered = {
+        f"{name}_{n}": value for name, values in asked.items() for n, value in enumerate(values or ())
+    }
+    found: int = hot.fetch(session, _count(shape), numbered)[0][0]
+    return found
+
+
+_COUNTED = {
+    "project": _c.project_id,
+    "status": _c.status,
+    "severity": _c.severity,
+    "analyzer": _c.analyzer,
+    "rule": _c.rule_id,
+}
+
+
+@lru_cache(maxsize=256)
+def _count(shape: tuple[tuple[str, int], ...]) -> sa.Select[Any]:
+    """Build the count once for each combination of columns and numbers of values that is asked for."""
+    if any(many == 0 for _, many in shape):
+        return sa.select(sa.literal_column("0"))
+    wanted = [
+        _COUNTED[name].in_([sa.bindparam(f"{name}_{n}", type_=_COUNTED[name].type) for n in range(many)])
+        for name, many in shape
     ]
-    wanted += [] if severity is None else [_c.severity.in_(severity)]
-    wanted += [] if rule_id is None else [_c.rule_id == rule_id]
-    return session.execute(sa.select(_sum(_c.findings)).where(*wanted)).scalar_one()
+    return sa.select(_sum(_c.findings)).where(*wanted)
 
 
 def _sum(column: Any) -> sa.ColumnElement[int]:

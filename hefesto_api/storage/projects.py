@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 
 from hefesto_api.domain import clock, ids
 from hefesto_api.domain.errors import Conflict, NotFound, PreconditionFailed
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
 
 projects = sa.Table(
@@ -51,6 +52,7 @@ class ProjectRecord(Struct, frozen=True):
 _ALL = sa.select(projects)
 _BY_SLUG = _ALL.where(projects.c.slug == sa.bindparam("slug"))
 _BY_ID = _ALL.where(projects.c.id == sa.bindparam("id"))
+_ID = sa.select(projects.c.id).where(projects.c.slug == sa.bindparam("slug", type_=Text))
 _IDS = sa.select(projects.c.id).where(projects.c.slug.in_(sa.bindparam("slugs", expanding=True)))
 _COUNT = sa.select(sa.func.count()).select_from(projects)
 
@@ -121,6 +123,8 @@ def chosen(session: Session, slug: str | None, allowed: Collection[str] | None) 
     if slug is None and allowed is None:
         return None
     wanted = list(allowed or ()) if slug is None else [slug] if allowed is None or slug in allowed else []
+    if len(wanted) == 1:  # as lists are usually asked for
+        return tuple(row[0] for row in hot.fetch(session, _ID, {"slug": wanted[0]}))
     return tuple(session.execute(_IDS, {"slugs": wanted}).scalars())
 
 

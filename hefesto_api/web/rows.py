@@ -5,7 +5,7 @@ A test holds each such answer to the schema that documents it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import orjson
@@ -18,9 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
+class Written(NamedTuple):
+    """The items of a page as a JSON list, and how many these are."""
+
+    json: bytes
+    many: int
+
+
 def page_answer(
     plural: str,
-    items: Sequence[Any],
+    items: Sequence[Any] | Written,
     page: Page,
     *,
     total_count: int,
@@ -28,21 +35,26 @@ def page_answer(
     next_key: tuple[Any, ...] | None = None,
     extra: Mapping[str, Any] | None = None,
 ) -> Answer:
-    """Answer one page of a list. Items are dicts or msgspec structs, at most `page.limit` of them.
+    """Answer one page of a list. Items are dicts, msgspec structs or written already, at most `page.limit`.
 
     `next_key` is the key to go on after (None: no cursor is offered); whether there is more is told by the
     count, or for a cursor by the key. `extra` are further members of `data`.
     """
+    many = items.many if isinstance(items, Written) else len(items)
     data = {
         plural: orjson.Fragment(_items_json(items, page.fields)),
         "total_count": total_count,
-        "pagination": _pagination(page, len(items), total_count, total_exact, next_key),
+        "pagination": _pagination(page, many, total_count, total_exact, next_key),
         **(extra or {}),
     }
     return success(to_json(data), headers={"X-Total-Count": str(total_count)})
 
 
-def _items_json(items: Sequence[Any], fields: tuple[str, ...] | None) -> bytes:
+def _items_json(items: Sequence[Any] | Written, fields: tuple[str, ...] | None) -> bytes:
+    if isinstance(items, Written):
+        if fields is None:
+            return items.json
+        items = orjson.loads(items.json)
     if fields is not None:
         return to_json([_picked(item, fields) for item in items])
     if items and isinstance(items[0], Struct):

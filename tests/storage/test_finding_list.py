@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hefesto_api.domain.errors import Invalid
 from hefesto_api.storage import finding_list, projects
 from hefesto_api.storage.database import Database
-from hefesto_api.storage.finding_list import Filter
+from hefesto_api.storage.finding_list import Filter, ListedFinding
 from tests.storage.factories import THEN, finding
 
 
@@ -58,8 +59,28 @@ def test_filters(db: Database, shop: str, wanted: dict[str, Any], lines: list[in
         items, following = finding_list.page(session, Filter(**wanted), limit=50)
         assert sorted(item.line for item in items) == lines
         assert following is None
+        assert finding_list.written(session, Filter(**wanted), limit=50) == _as_written(items, None)
         assert finding_list.count(session, Filter(**wanted)) == (len(lines), True)
         assert len(finding_list.ids(session, Filter(**wanted), limit=50)) == len(lines)
+
+
+def _as_written(items: list[ListedFinding], key: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    return msgspec.json.encode(items), len(items), key
+
+
+@pytest.mark.parametrize("sort", ["last_seen", "severity", "confidence"])
+def test_what_is_written_is_the_page(db: Database, sort: str) -> None:
+    hostile = 'a"b\\c/</script>\x1e\x1f\x00\x7f\u2028\n\t\U0001f600\ud800 100%'
+    with db.write() as session:
+        shop = projects.create(session, "shop").id
+        for number in range(5):
+            finding(session, shop, description=hostile, function_name=hostile, confidence=0.1 + number / 5)
+    with db.read() as session:
+        for limit in (2, 5):
+            items, key = finding_list.page(session, Filter(), limit=limit, sort=sort)
+            found = finding_list.written(session, Filter(), limit=limit, sort=sort)
+            assert msgspec.json.decode(found.json, type=list[ListedFinding]) == items
+            assert (found.many, found.next_key) == (limit, key)
 
 
 def test_a_project_sees_its_own(db: Database, shop: str) -> None:

@@ -12,7 +12,7 @@ from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import success, to_json
 from hefesto_api.web.headers import PAGE_POLICY
-from hefesto_api.web.rows import page_answer
+from hefesto_api.web.rows import Written, page_answer
 from hefesto_api.web.schemas import wrapped
 from hefesto_api.web.scopes import principal, require
 
@@ -35,11 +35,11 @@ def list_findings(query: dict[str, Any]) -> Any:
     found = service.listed(runtime().db, query, principal().projects)
     return page_answer(
         "findings",
-        found.items,
+        Written(found.page.json, found.page.many),
         query["page"],
         total_count=found.total,
         total_exact=found.exact,
-        next_key=found.next_key,
+        next_key=found.page.next_key,
     )
 
 

@@ -18,17 +18,16 @@ if TYPE_CHECKING:
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
-    from hefesto_api.storage.finding_list import ListedFinding
+    from hefesto_api.storage.finding_list import ListedFinding, WrittenPage
     from hefesto_api.storage.findings import FindingRecord
 
 MOST_OF_A_FILE = 1000
 
 
 class Listed(NamedTuple):
-    """A page of the list, the key after which the next one starts, and how many there are in all."""
+    """A page of the list, and how many findings there are in all."""
 
-    items: list[ListedFinding]
-    next_key: tuple[Any, ...] | None
+    page: WrittenPage
     total: int
     exact: bool
 
@@ -38,7 +37,7 @@ def listed(db: Database, query: Mapping[str, Any], allowed: Collection[str] | No
     page = query["page"]
     with db.read() as session:
         wanted = selection.chosen(session, query, allowed)
-        items, key = finding_list.page(
+        items = finding_list.written(
             session,
             wanted,
             limit=page.limit,
@@ -48,7 +47,7 @@ def listed(db: Database, query: Mapping[str, Any], allowed: Collection[str] | No
             descending=page.descending or page.sort is None,
         )
         total, exact = finding_list.count(session, wanted)
-    return Listed(items, key, total, exact)
+    return Listed(items, total, exact)
 
 
 def of_file(

@@ -1,0 +1,66 @@
+"""Reading on hot paths: a statement is compiled once, and its text handed straight to the driver.
+
+SQLAlchemy looks a compiled statement up by a key that it makes of the whole statement each time, and wraps
+each result; for a list's page that took as long as the database took to answer.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from hefesto_api.storage.base import Text, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import sqlalchemy as sa
+
+    from hefesto_api.storage.base import Session
+
+    Processor = Callable[[Any], Any]
+
+
+class _Prepared(NamedTuple):
+    """A statement as the driver takes it: its values by place, or by name where `positional` is false."""
+
+    sql: str
+    binds: tuple[tuple[str, Processor | None], ...]
+    fixed: dict[str, Any]  # the values that the statement itself brings
+    positional: bool
+
+
+def fetch(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a SELECT as the driver has them; `values` may hold more than is asked for.
+
+    Statements are remembered: pass one that is built once, without expanding parameters.
+    """
+    ready = _prepared(statement, session.dialect)
+    values = {**values, **ready.fixed} if ready.fixed else values
+    found = [(name, values[name] if bind is None else bind(values[name])) for name, bind in ready.binds]
+    bound: Any = tuple(value for _, value in found) if ready.positional else dict(found)
+    driver: Any = session.connection.dbapi_connection
+    try:
+        return cast("list[tuple[Any, ...]]", driver.execute(ready.sql, bound).fetchall())
+    except (session.dialect.loaded_dbapi.Error, OverflowError, UnicodeEncodeError):
+        # The same once more through the engine, which knows what its driver's errors mean.
+        return [tuple(row) for row in session.exec_driver_sql(ready.sql, bound)]
+
+
+@lru_cache(maxsize=1024)
+def _prepared(statement: sa.Select[Any], dialect: sa.Dialect) -> _Prepared:
+    compiled = cast("Any", statement.compile(dialect=dialect))
+    names = compiled.positiontup if compiled.positional else compiled.binds
+    binds = tuple((name, _processor(compiled.binds[name].type, dialect)) for name in names)
+    fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
+    return _Prepared(compiled.string, binds, fixed, compiled.positional)
+
+
+def _processor(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Processor | None:
+    if isinstance(kind, Text):
+        return _cleaned
+    return cast("Processor | None", kind.dialect_impl(dialect).bind_processor(dialect))
+
+
+def _cleaned(text: str | None) -> str | None:
+    return None if text is None else clean(text)
