@@ -5,13 +5,17 @@ from hefesto_api.storage.alert_sources import alert_sources
 from hefesto_api.storage.alerts import alert_history, alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
 from hefesto_api.storage.base import metadata
+from hefesto_api.storage.code_facts import code_facts
 from hefesto_api.storage.contents import contents, functions, project_files
+from hefesto_api.storage.correlations import alert_suspects, correlations, finding_incidents
 from hefesto_api.storage.deployments import deployment_verdicts, deployments
 from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
+from hefesto_api.storage.history import histories, history_changes, history_commits, history_paths
 from hefesto_api.storage.idempotency import idempotency_keys
 from hefesto_api.storage.intake import intake, intake_bodies
 from hefesto_api.storage.jobs import jobs
+from hefesto_api.storage.learning import correlation_feedback, learned_counts
 from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
@@ -23,25 +27,35 @@ __all__ = [
     "alert_groups",
     "alert_history",
     "alert_sources",
+    "alert_suspects",
     "alerts",
     "analyses",
     "analysis_chunks",
     "analysis_inputs",
     "batches",
+    "code_facts",
     "contents",
+    "correlation_feedback",
+    "correlations",
     "daily_counts",
     "deployment_verdicts",
     "deployments",
     "file_counts",
     "finding_counts",
     "finding_history",
+    "finding_incidents",
     "finding_links",
     "findings",
     "functions",
+    "histories",
+    "history_changes",
+    "history_commits",
+    "history_paths",
     "idempotency_keys",
     "intake",
     "intake_bodies",
     "jobs",
+    "learned_counts",
     "line_counts",
     "metadata",
     "outbox",

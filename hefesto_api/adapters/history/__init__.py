@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 
 from hefesto_api.adapters.history import refs
-from hefesto_api.adapters.history.port import Commit, History, NoHistory
+from hefesto_api.adapters.history.port import Commit, History, Logged, NoHistory
 from hefesto_api.adapters.history.repository import Roots, Unusable, locate
 from hefesto_api.domain.errors import HefestoError
 
-__all__ = ["Commit", "History", "NoHistory", "checked_out", "open_history", "top_level"]
+__all__ = ["Commit", "History", "Logged", "NoHistory", "checked_out", "open_history", "top_level"]
 
 
 def open_history(path: str | os.PathLike[str], roots: Roots = None) -> History:

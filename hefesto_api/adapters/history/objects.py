@@ -16,14 +16,17 @@ from typing import TYPE_CHECKING
 import pygit2
 
 from hefesto_api.adapters.history import refs
-from hefesto_api.adapters.history.port import Commit
+from hefesto_api.adapters.history.changes import Comparison
+from hefesto_api.adapters.history.port import Commit, Logged
+from hefesto_api.adapters.history.walk import Node, walk
 from hefesto_api.domain.errors import AnalysisFailed, NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from hefesto_api.adapters.history.repository import Place
+    from hefesto_api.domain.hunks import FileChange
 
 _FAILURES = (pygit2.GitError, KeyError, ValueError, OSError, MemoryError)
 _OBJECT_BYTES = 64 * 1024 * 1024
@@ -102,6 +105,33 @@ class GitHistory:
     def remote_url(self) -> str | None:
         """Return where the repository comes from, without credentials."""
         return refs.remote_url(self._place)
+
+    def has(self, commit: str) -> bool:
+        """Tell whether a full hash names something that is there."""
+        return self._has(commit)
+
+    def log(self, head: str, is_known: Callable[[str], bool], limit: int) -> list[Logged]:
+        """Return the unknown commits that are reachable from a full hash, children before parents."""
+        return walk(head, self._node, is_known, limit)
+
+    def changes(self, commit: str, prefix: str = "") -> list[FileChange]:
+        """Return what a commit did to the files beneath a folder, against its parents."""
+        try:
+            return self._comparison.changes(commit, prefix)
+        except _FAILURES as error:
+            raise _damaged(f"commit {commit[:64]}", error) from None
+
+    def _node(self, commit: str) -> Node | None:
+        if not self._has(commit):
+            return None
+        headers = list(_headers(self._read(commit, _COMMIT)))
+        parents = tuple(value for key, value in headers if key == "parent" and len(value) == 40)
+        stamp = re.search(r"> (\d{1,12})(?: |$)", dict(headers).get("committer", ""))
+        return Node(parents, int(stamp.group(1)) if stamp else 0)
+
+    @cached_property
+    def _comparison(self) -> Comparison:
+        return Comparison(self._odb)
 
     @cached_property
     def _odb(self) -> pygit2.Odb:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +11,7 @@ from typing import Protocol
 from msgspec import Struct
 
 from hefesto_api.domain.errors import AnalysisFailed, NotFound
+from hefesto_api.domain.hunks import FileChange
 
 
 class Commit(Struct, frozen=True):
@@ -21,6 +23,13 @@ class Commit(Struct, frozen=True):
     time: datetime
     message: str
     branch: str | None = None
+
+
+class Logged(Struct, frozen=True):
+    """A commit in the order of a log, with its parents (those of them that are not there included)."""
+
+    hash: str
+    parents: tuple[str, ...]
 
 
 class History(Protocol):
@@ -51,6 +60,22 @@ class History(Protocol):
 
     def remote_url(self) -> str | None:
         """Return where the repository comes from, without credentials."""
+
+    def has(self, commit: str) -> bool:
+        """Tell whether a full hash names something that is there."""
+
+    def log(self, head: str, is_known: Callable[[str], bool], limit: int) -> list[Logged]:
+        """Return the commits of a full hash and its ancestors that are not known: children before parents.
+
+        The younger first where that leaves a choice, and at most `limit`. What is known is not looked
+        behind, and what is not there (a shallow clone) is left out.
+        """
+
+    def changes(self, commit: str, prefix: str = "") -> list[FileChange]:
+        """Return what a commit did to the files beneath a folder (ending in `/`), against its parents.
+
+        Paths are from `top_level`, as ever. Empty where a parent is not there.
+        """
 
 
 class NoHistory:
@@ -95,3 +120,15 @@ class NoHistory:
     def remote_url(self) -> str | None:
         """It comes from nowhere."""
         return None
+
+    def has(self, commit: str) -> bool:
+        """There is nothing."""
+        return False
+
+    def log(self, head: str, is_known: Callable[[str], bool], limit: int) -> list[Logged]:
+        """There is no commit."""
+        return []
+
+    def changes(self, commit: str, prefix: str = "") -> list[FileChange]:
+        """There is no commit."""
+        raise NotFound("commit", self.resolve(commit))
