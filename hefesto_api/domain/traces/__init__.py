@@ -2,7 +2,7 @@
 
 `parse` reads; `crash_frame` and `in_app_frame` answer the two questions that are asked of a trace. A
 language is one file: the texts by which its lines are known, and a reader; `registry` lists them. All of
-it is pure and does not raise. Real texts take linear time; some crafted ones quadratic: bound their length.
+it is pure, does not raise, and takes time in proportion to the text, whoever wrote it.
 """
 
 import msgspec

@@ -46,7 +46,7 @@ def frame(text: str) -> Frame | None:
 
 def read(lines: Lines, number: int, floor: int) -> Block | None:
     """The error whose first frame stands here."""
-    if frame(lines[number].strip()) is None:
+    if lines.made(number, frame) is None:
         return None
     frames, end = run(lines, number, frame, _SILENT)
     kind, message = _above(lines, number, floor)
@@ -68,7 +68,7 @@ def _above(lines: Lines, number: int, floor: int) -> tuple[str | None, str | Non
             return _named(body)
         if near and (found := _NAMED.match(texts[at])) and found[1] != "Error":
             return found[1], "\n".join([found[2] or "", *(text for text in texts[at + 1 :] if text)]).strip()
-        if near and frame(texts[at]):
+        if near and lines.made(number - len(texts) + at, frame):
             break
     return None, None
 
@@ -83,4 +83,6 @@ def _named(body: list[str]) -> tuple[str | None, str | None]:
     return kind, "\n".join([rest if kind else body[0], *body[1:]]).strip()
 
 
-DART: Final = Language("dart", ("#0 ", "package:", "dart:", ".dart "), read, newest_first=True)
+DART: Final = Language(
+    "dart", (("#0 ", "(", ":"), ("package:", " "), ("dart:", " "), (".dart ",)), read, newest_first=True
+)

@@ -49,15 +49,15 @@ def frame(text: str) -> Frame | None:
     return Frame(place[1], int(place[2]) if place[1] else None, name)
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The exception whose first frame stands here, the innermost of a chain."""
-    if frame(lines[number].strip()) is None:
+    if lines.made(number, frame) is None:
         return None
     names = _above(lines, number, floor)
     groups, end = _groups(lines, number)
     certain = names or any(one.file for group in groups for one in group)
     if not certain:
-        return None
+        return end
     names = names or [(None, None)]
     exceptions: list[Raised] = []
     for index, group in enumerate(groups):
@@ -80,7 +80,7 @@ def _groups(lines: Lines, at: int) -> tuple[list[list[Frame]], int]:
     end = at
     while at < len(lines) and at - end <= _NOISE:
         text = lines[at].strip()
-        if found := frame(text):
+        if found := lines.made(at, frame):
             for skipped in range(end, at):
                 lines.skip(skipped, "between the frames of an exception")
             groups[-1].append(found)
@@ -107,7 +107,7 @@ def _above(lines: Lines, number: int, floor: int) -> list[tuple[str | None, str 
             below = []
         elif found := _HEAD.match(text):
             return [*_one_line(found, below), *names]
-        elif frame(text):
+        elif lines.made(above, frame):
             break
         else:
             below.insert(0, text)
@@ -127,4 +127,8 @@ def _joined(first: str | None, rest: list[str]) -> str:
     return "\n".join([first or "", *rest]).strip()
 
 
-DOTNET: Final = Language("csharp", ("at ", ":line ", "bei ", ":Zeile ", ":строка "), read)
+DOTNET: Final = Language(
+    "csharp",
+    (("at ", ".", "(", ")"), (":line ",), ("bei ", ".", "(", ")"), (":Zeile ",), (":строка ",)),
+    read,
+)

@@ -32,23 +32,28 @@ def frame(text: str) -> Frame | None:
     return None
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The error whose line, or whose first frame, stands here."""
-    error = _ERROR.match(lines[number].strip()[:4_000])
-    if error:
-        start = next((n for n in range(number + 1, number + _BACK) if frame(lines[n].strip())), None)
-        if start is None:
-            return None
-        rest = [lines[n].strip() for n in range(number + 1, start)]
-        if any(_ERROR.match(text[:4_000]) for text in rest):
-            return None
-        frames, end = run(lines, start, frame, _SILENT, noise=1)
-        message = "\n".join([error[2], *rest]).strip()
-        return Block([innermost_first(error[1], message, frames)], end)
-    if frame(lines[number].strip()) is None:
+    if error := lines.made(number, _ERROR.match):
+        return _headed(lines, number, error)
+    if lines.made(number, frame) is None:
         return None
     frames, end = run(lines, number, frame, _SILENT, noise=1)
     return Block([innermost_first(None, None, frames)], end) if len(frames) > 1 else None
 
 
-ELIXIR: Final = Language("elixir", ("** (", ".ex:", ".exs:", ".erl:"), read, newest_first=True)
+def _headed(lines: Lines, number: int, error: re.Match[str]) -> Block | int:
+    start = number + 1
+    while lines.made(start, frame) is None:
+        if start >= min(number + _BACK, len(lines)) or lines.made(start, _ERROR.match):
+            return start
+        start += 1
+    rest = [lines[n].strip() for n in range(number + 1, start)]
+    frames, end = run(lines, start, frame, _SILENT, noise=1)
+    message = "\n".join([error[2], *rest]).strip()
+    return Block([innermost_first(error[1], message, frames)], end)
+
+
+ELIXIR: Final = Language(
+    "elixir", (("** (", ") "), (".ex:", ": "), (".exs:", ": "), (".erl:", ": ")), read, newest_first=True
+)

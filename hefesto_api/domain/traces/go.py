@@ -95,4 +95,4 @@ def _crash(frames: list[Frame]) -> int:
     return start + first_not(frames[start:], _RUNTIME)
 
 
-GO: Final = Language("go", ("goroutine ", ".go:"), read, newest_first=True)
+GO: Final = Language("go", (("goroutine ", "[", "]:"), (".go:",)), read, newest_first=True)

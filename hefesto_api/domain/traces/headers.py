@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Final
 
 from msgspec import Struct
@@ -41,11 +42,11 @@ def above(
     before = number - 1
     if before < floor:
         return None
-    text = _without(lines[before].strip()[:_LONG], lead)
-    if found := _NAMED.match(text):
+    if found := lines.made(before, _named_behind(lead)):
         return Header(found[1], found[2] or "", before)
     if header := _further(lines, before, floor, lead, frame):
         return header
+    text = _without(lines[before].strip()[:_LONG], lead)
     if found := _WEAK.match(text):
         kind = found[1]
         if found[2] is not None or "." in kind or "\\" in kind:
@@ -58,13 +59,17 @@ def _further(
     lines: Lines, before: int, floor: int, lead: re.Pattern[str], frame: Callable[[str], object]
 ) -> Header | None:
     for back in range(before - 1, max(floor, before - _BACK) - 1, -1):
-        raw = lines[back].strip()[:_LONG]
-        if frame(raw):
+        if lines.made(back, frame):
             return None
-        if found := _NAMED.match(_without(raw, lead)):
+        if found := lines.made(back, _named_behind(lead)):
             rest = (lines[n].strip() for n in range(back + 1, before + 1))
             return Header(found[1], "\n".join([found[2] or "", *rest]).strip(), back)
     return None
+
+
+@cache
+def _named_behind(lead: re.Pattern[str]) -> Callable[[str], re.Match[str] | None]:
+    return lambda text: _NAMED.match(_without(text, lead))
 
 
 def _without(text: str, lead: re.Pattern[str]) -> str:

@@ -7,7 +7,7 @@ from hefesto_api.domain.traces.lines import Lines
 from hefesto_api.domain.traces.machine import Block
 from hefesto_api.domain.traces.model import Frame, Raised, Relation
 
-HINTS: Final = ("<ipython-input-", "Cell In", "Input In [")
+HINTS: Final = (("<ipython-input-", "> in "), ("Cell In", "["), ("Input In [",))
 _HEADER: Final = re.compile(r"([^\W\d][\w.]*+)[ ]{2,}+Traceback \(most recent call last\)")
 _CELL: Final = re.compile(
     r"(?:File )?((?:Cell|Input) In ?\[\d{1,6}+\])(?:, line (\d{1,9}+))?(?:[,:] in ([^(\n]*+)|$|:)"

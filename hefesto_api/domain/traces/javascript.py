@@ -140,7 +140,7 @@ def _bare(text: str) -> Frame | None:
     return found if found and found.column is not None else None
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The error whose first frame stands here, with its causes."""
     if "@" in lines.raw[number] and lines[number].strip()[:3] != "at ":
         return _read_gecko(lines, number, floor)
@@ -165,20 +165,20 @@ def _certain(raised: Raised) -> bool:
 
 
 def _v8(lines: Lines, number: int) -> bool:
-    if frame(lines[number]) and not jvm.frame(lines[number]):
+    if lines.made(number, frame) and not lines.made(number, jvm.frame):
         return True
     raw = lines.raw[number]
     at = raw.find("    at ")
     if at <= 0 or not raw[:at].strip() or not frame(raw[at:]):
         return False
     lines.learn(raw[:at])
-    return frame(lines[number]) is not None
+    return lines.made(number, frame) is not None
 
 
 def _frames(lines: Lines, at: int) -> tuple[list[Frame], int]:
     frames: list[Frame] = []
     while at < len(lines):
-        if found := frame(lines[at]):
+        if found := lines.made(at, frame):
             frames.append(found)
         elif (ahead := _beyond(lines, at)) is None:
             break
@@ -192,11 +192,11 @@ def _frames(lines: Lines, at: int) -> tuple[list[Frame], int]:
 def _beyond(lines: Lines, at: int) -> int | None:
     """The next frame behind lines of another stream, or None."""
     for ahead in range(at, min(at + _NOISE, len(lines))):
-        text = lines[ahead].strip()
-        if frame(text):
+        if lines.made(ahead, frame):
             for skipped in range(at, ahead):
                 lines.skip(skipped, "between the frames of an error")
             return ahead
+        text = lines[ahead].strip()[:4_000]
         if _CAUSE.match(text) or _MEMBER.match(text) or headers.named(_unled(text)):
             return None
     return None
@@ -216,7 +216,7 @@ def _nested(lines: Lines, at: int) -> tuple[headers.Header, Relation, int] | Non
             continue
         named = number + 1 if member else number
         found = headers.named(_unled(lines[named].strip()))
-        start = next((n for n in range(named + 1, named + _NOISE) if frame(lines[n])), None)
+        start = next((n for n in range(named + 1, named + _NOISE) if lines.made(n, frame)), None)
         if found and start:
             return headers.Header(found[1], found[2] or "", named), "member" if member else "cause", start
     return None
@@ -242,21 +242,23 @@ def _crash(frames: tuple[Frame, ...]) -> int | None:
     return len(frames) - 1 if frames else None
 
 
-def _read_gecko(lines: Lines, number: int, floor: int) -> Block | None:
-    if gecko(lines[number]) is None:
+def _read_gecko(lines: Lines, number: int, floor: int) -> Block | int | None:
+    if lines.made(number, gecko) is None:
         return None
     start = number
-    while start > floor and gecko(lines[start - 1]):
+    while start > floor and lines.made(start - 1, gecko):  # what stands there was not read for another trace
         start -= 1
     at = start
     frames: list[Frame] = []
-    while at < len(lines) and (found := gecko(lines[at])):
+    while at < len(lines) and (found := lines.made(at, gecko)):
         frames.append(found)
         at += 1
     header = headers.above(lines, start, floor, _LEAD, gecko)
     if not any(found.line for found in frames) or (len(frames) < 2 and header is None):
-        return None
+        return at
     return Block([_raised(header, frames, None, 0)], at)
 
 
-JAVASCRIPT: Final = Language("javascript", ("at ", "@"), read, newest_first=True)
+JAVASCRIPT: Final = Language(
+    "javascript", (("at ", ":"), ("at ", " (", ")"), ("@", ":"), ("@[native",)), read, newest_first=True
+)

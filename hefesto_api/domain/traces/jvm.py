@@ -81,7 +81,7 @@ def _module(name: str) -> tuple[str | None, str]:
 
 def read(lines: Lines, number: int, floor: int) -> Block | None:
     """The exception whose first frame stands here, with its causes."""
-    if frame(lines[number]) is None and not _prefixed(lines, number):
+    if lines.made(number, frame) is None and not _prefixed(lines, number):
         return None
     header = headers.above(lines, number, floor, _LEAD, frame)
     head = _header_of(header)
@@ -89,7 +89,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
     at = number
     while at < len(lines):
         line = lines[at]
-        if found := frame(line):
+        if found := lines.made(at, frame):
             stack[-1].frames.append(found)
         elif (step := _step(lines, at, line, stack)) is None:
             break
@@ -111,7 +111,7 @@ def _prefixed(lines: Lines, number: int) -> bool:
         at = raw.find(mark)
         if at > 0 and raw[:at].strip() and frame(raw[at:]):
             lines.learn(raw[:at].rstrip() + (" " if raw[:at].endswith(" ") else ""))
-            return frame(lines[number]) is not None
+            return lines.made(number, frame) is not None
     return False
 
 
@@ -138,7 +138,7 @@ def _nested(lines: Lines, at: int, text: str, stack: list[_Open], relation: Rela
         stack[opened.of] = msgspec.structs.replace(stack[opened.of], relation="cause", of=len(stack))
         opened.relation, opened.of = None, None
     stack.append(opened)
-    end = next((n for n in range(at + 1, at + _MESSAGE) if frame(lines[n])), at + 1)
+    end = next((n for n in range(at + 1, at + _MESSAGE) if lines.made(n, frame)), at + 1)
     rest = [lines[n].strip() for n in range(at + 1, end)]
     if rest and not any(line.startswith(tuple(_LINKS)) or _OMITTED.match(line) for line in rest):
         opened.message = "\n".join([message, *rest]).strip()
@@ -162,7 +162,7 @@ def _noise(lines: Lines, at: int) -> int | None:
     """Lines of another stream between two frames are skipped; None where no frame of this one follows."""
     for ahead in range(at + 1, min(at + _NOISE, len(lines))):
         text = lines[ahead].strip()
-        if frame(text) or text.startswith(tuple(_LINKS)) or _OMITTED.match(text):
+        if lines.made(ahead, frame) or text.startswith(tuple(_LINKS)) or _OMITTED.match(text):
             if headers.named(_unled(lines[ahead - 1].strip())) is not None:
                 return None
             for skipped in range(at, ahead):
@@ -176,4 +176,4 @@ def _unled(text: str) -> str:
     return text[found.end() :] if found else text
 
 
-JVM: Final = Language("java", ("at ",), read, newest_first=True)
+JVM: Final = Language("java", (("at ", ".", "(", ")"),), read, newest_first=True)

@@ -1,11 +1,14 @@
 """The lines of a text, without what transports and loggers put around and before them."""
 
 import re
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from hefesto_api.domain.traces.model import Unread
 
+T = TypeVar("T")
 _SHOWN: Final = 120
+_LONG: Final = 8_000  # characters of one line that a reader is shown
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]{0,16}+[A-Za-z]")
 _ESCAPE: Final = re.compile(r'\\(u[0-9a-fA-F]{4}|.)|"')
 _PLAIN: Final = {"n": "\n", "r": "", "t": "\t", "/": "/", '"': '"', "\\": "\\", "'": "'"}
@@ -62,28 +65,52 @@ class Lines:
         self.raw = text.split("\n")
         self.unread: list[Unread] = []
         self._prefix = ""
+        self._plain: list[str | None] = [None] * len(self.raw)
+        self._made: dict[Callable[[str], Any], dict[int, Any]] = {}
 
     def __len__(self) -> int:
         return len(self.raw)
 
     def learn(self, prefix: str) -> None:
         """Take `prefix` off the lines that begin alike; "" goes back to the known kinds only."""
-        self._prefix = shape(prefix)
+        new = shape(prefix) if prefix else ""
+        if new != self._prefix:
+            self._prefix = new
+            self._made.clear()
 
     def __getitem__(self, number: int) -> str:
-        line = self.raw[number] if 0 <= number < len(self.raw) else ""
-        width = len(self._prefix)
-        if width and shape(line[:width]) == self._prefix:
-            return line[width:]
-        if line[:1] in " \t":
-            return line
-        found = _PREFIX.match(line)
-        return line[found.end() :] if found else line
+        if not 0 <= number < len(self.raw):
+            return ""
+        if self._prefix:
+            raw, width = self.raw[number], len(self._prefix)
+            if shape(raw[:width]) == self._prefix:
+                return raw[width:]
+        line = self._plain[number]
+        if line is None:
+            line = self._plain[number] = _unprefixed(self.raw[number])
+        return line
+
+    def made(self, number: int, reader: Callable[[str], T]) -> T:
+        """What a reader makes of a line without the blanks around it; worked out only once."""
+        made = self._made.get(reader)
+        if made is None:
+            made = self._made[reader] = {}
+        if number not in made:
+            made[number] = reader(self[number].strip()[:_LONG])
+        found: T = made[number]
+        return found
 
     def skip(self, number: int, reason: str) -> None:
         """Put down that a line was not read."""
         if line := self[number].strip():
             self.unread.append(Unread(number + 1, line[:_SHOWN], reason))
+
+
+def _unprefixed(line: str) -> str:
+    if not (line[:1].isalnum() or line[:1] in "[_.-"):
+        return line
+    found = _PREFIX.match(line)
+    return line[found.end() :] if found else line
 
 
 def indent(line: str) -> int:

@@ -1,9 +1,7 @@
 """The common machine: find lines that may begin a trace, let a language read on, join the parts."""
 
-from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, TypeAlias
 
 import msgspec
@@ -33,19 +31,20 @@ class Block(Struct):
     start: int = 0
 
 
-# Read from line `number` on, looking back no further than `floor`; None when there is no trace.
-Reader: TypeAlias = Callable[[Lines, int, int], Block | None]
+# Read from line `number` on, looking back no further than `floor`. Without a trace, the line behind those
+# that were read for nothing, which are not offered to the reader again; None is short for `number + 1`.
+Reader: TypeAlias = Callable[[Lines, int, int], Block | int | None]
 
 
 class Language(Struct, frozen=True):
-    """A language: the texts one of which every first line of a trace holds, and its reader.
+    """A language: its reader, and what every first line of a trace holds: all texts of a hint, in order.
 
     `newest_first` tells that an exception is printed before its cause; `last` that of several independent
     traces the last counts.
     """
 
     name: str
-    hints: tuple[str, ...]
+    hints: tuple[tuple[str, ...], ...]
     read: Reader
     newest_first: bool = False
     last: bool = False
@@ -68,37 +67,53 @@ def read(text: str, languages: Sequence[Language]) -> Trace:
 
 def _blocks(text: str, lines: Lines, languages: Sequence[Language]) -> Iterator[Block]:
     floor = 0
+    refused = dict.fromkeys((language.name for language in languages), 0)
     for number, candidates in _candidates(text, languages):
         if number < floor:
             continue
         for language in candidates:
+            if number < refused[language.name]:
+                continue
             lines.learn("")
             kept = len(lines.unread)
             block = language.read(lines, number, floor)
-            if block is not None:
+            if isinstance(block, Block):
                 block.language, block.start = language.name, number
                 floor = max(block.end, number + 1)
                 yield block
                 break
+            refused[language.name] = block or 0
             del lines.unread[kept:]
 
 
-def _candidates(text: str, languages: Sequence[Language]) -> Iterable[tuple[int, list[Language]]]:
-    starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
+def _candidates(text: str, languages: Sequence[Language]) -> list[tuple[int, list[Language]]]:
+    holding = {hint: _holding(text, *hint) for language in languages for hint in language.hints}
     found: dict[int, list[Language]] = defaultdict(list)
     for language in languages:
-        for number in sorted({n for hint in language.hints for n in _holding(text, hint, starts)}):
+        for number in sorted({number for hint in language.hints for number in holding[hint]}):
             found[number].append(language)
     return sorted(found.items(), key=lambda item: item[0])
 
 
-def _holding(text: str, hint: str, starts: list[int]) -> Iterator[int]:
-    """The numbers of the lines that hold a text."""
-    at = text.find(hint)
+def _holding(text: str, first: str, *others: str) -> list[int]:
+    """The numbers of the lines that hold these texts, in this order."""
+    numbers: list[int] = []
+    number = counted = 0
+    at = text.find(first)
     while at >= 0:
-        number = bisect_right(starts, at) - 1
-        yield number
-        at = text.find(hint, starts[number + 1]) if number + 1 < len(starts) else -1
+        end = text.find("\n", at)
+        end = len(text) if end < 0 else end
+        found = at + len(first)
+        for other in others:
+            found = text.find(other, found, end) + len(other)
+            if found < len(other):
+                break
+        else:
+            number += text.count("\n", counted, at)
+            counted = at
+            numbers.append(number)
+        at = text.find(first, end)
+    return numbers
 
 
 def _joined(language: Language, blocks: list[Block], lines: Lines) -> Trace:

@@ -103,9 +103,8 @@ def _split(rest: str) -> tuple[str, re.Match[str]] | None:
 
 def read(lines: Lines, number: int, floor: int) -> Block | None:
     """The stack whose frame 0 stands here."""
-    text = lines[number].strip()
-    found = _NUMBER.match(text[:8_000])
-    if found is None or frame(text) is None or (found[1] != "0" and floor):
+    found = _NUMBER.match(lines[number].strip()[:8_000]) if lines.made(number, frame) else None
+    if found is None or (found[1] != "0" and floor):
         return None
     frames, end = run(lines, number, _next, _SILENT, noise=2)
     frames = [one for one in frames if one.function != ""]
@@ -137,4 +136,4 @@ def _what(header: re.Match[str]) -> tuple[str, str]:
     return header[8], (header[9] or "").strip(" .")
 
 
-NATIVE: Final = Language("c", ("#0 ", "#0: ", "#1 "), read, newest_first=True)
+NATIVE: Final = Language("c", (("#0 ",), ("#0: ",), ("#1 ",)), read, newest_first=True)

@@ -42,7 +42,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
     text = lines[number].strip()
     if text.endswith(_STARTS) and "#" not in text:
         return _traced(lines, number, floor)
-    if frame(text):
+    if lines.made(number, frame):
         return _untitled(lines, number, floor)
     found = _fatal(text[:8_000])
     if found is None or any(lines[n].strip().endswith(_STARTS) for n in (number + 1, number + 2)):
@@ -145,6 +145,10 @@ def _split(message: str) -> tuple[str, Frame | None]:
 
 PHP: Final = Language(
     "php",
-    ("#0 ", "Stack trace:", "[stacktrace]", "Fatal error: ", "Parse error: ", "fatal error: ", "Call Stack:"),
+    (
+        ("#0 ", ": "),
+        *((start,) for start in ("Stack trace:", "[stacktrace]", "Call Stack:")),
+        *((start,) for start in ("Fatal error: ", "Parse error: ", "fatal error: ")),
+    ),
     read,
 )

@@ -251,7 +251,7 @@ def _fault(lines: Lines, number: int, floor: int, reading: _Reading) -> Block | 
 
 PYTHON: Final = Language(
     "python",
-    ('File "', "Traceback (most recent call last)", _FAULT, *ipython.HINTS),
+    (('File "', '", line '), ("Traceback " + _HEADER,), (_FAULT,), *ipython.HINTS),
     read,
     last=True,
 )

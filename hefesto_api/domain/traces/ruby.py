@@ -46,7 +46,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
     text = lines[number].strip()
     if "Traceback (most recent call last)" in text:
         return _reversed(lines, number)
-    found = _match(text)
+    found = lines.made(number, _match)
     if found is None:
         return None
     if found[6]:
@@ -62,7 +62,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
 def _headed(lines: Lines, number: int, found: re.Match[str]) -> Block | None:
     exceptions: list[Raised] = []
     at = number
-    while (first := _match(lines[at].strip())) is not None and first[6]:
+    while (first := lines.made(at, _match)) is not None and first[6]:
         kind, message, end = _error(lines, at, first)
         callers, end = run(lines, end, frame, _SILENT)
         if kind is None and not callers:
@@ -82,12 +82,12 @@ def _error(lines: Lines, number: int, found: re.Match[str]) -> tuple[str | None,
     parts = [lines[number].strip()[found.end() :]]
     for at in range(number, min(len(lines), number + _MESSAGE)):
         if at > number:
-            if _match(lines[at].strip()):
+            if lines.made(at, _match):
                 break
             parts.append(lines[at].strip())
         if kind := _TYPE.search(parts[-1][-300:]):
             parts[-1] = parts[-1][: -len(kind[0])].rstrip()
-            rest = next((n for n in range(at + 1, at + _MESSAGE) if frame(lines[n].strip())), at + 1)
+            rest = next((n for n in range(at + 1, at + _MESSAGE) if lines.made(n, frame)), at + 1)
             return kind[1], "\n".join(parts), rest
     return None, parts[0], number + 1
 
@@ -101,7 +101,7 @@ def _rails(lines: Lines, number: int, floor: int) -> headers.Header | None:
 
 def _reversed(lines: Lines, number: int) -> Block | None:
     callers, end = run(lines, number + 1, frame, _SILENT)
-    found = _match(lines[end].strip())
+    found = lines.made(end, _match)
     if found is None or not found[6]:
         return Block([innermost_first(None, None, callers[::-1])], end) if callers else None
     kind, message, end = _error(lines, end, found)
@@ -110,7 +110,10 @@ def _reversed(lines: Lines, number: int) -> Block | None:
 
 RUBY: Final = Language(
     "ruby",
-    (".rb:", ".erb:", "(irb):", ".rake:", ".ru:", "Traceback (most recent call last)", ":in `", ":in '"),
+    (
+        *((start,) for start in (".rb:", ".erb:", "(irb):", ".rake:", ".ru:", ":in `", ":in '")),
+        ("Traceback (most recent call last)",),
+    ),
     read,
     True,
 )

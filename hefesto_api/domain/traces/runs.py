@@ -21,13 +21,12 @@ def run(
     frames: list[Frame] = []
     end = at
     while at < len(lines) and at - end <= noise:
-        text = lines[at].strip()
-        if found := frame(text):
+        if found := lines.made(at, frame):
             for skipped in range(end, at):
                 lines.skip(skipped, "between the frames")
             frames.append(found)
             end = at + 1
-        elif silent.match(text):
+        elif silent.match(lines[at].strip()):
             end = at + 1 if end == at else end
         at += 1
     return frames, end
@@ -38,7 +37,7 @@ def back(
 ) -> tuple[re.Match[str], int] | None:
     """The nearest line above that the pattern matches, no further than `reach` lines off."""
     for above in range(number - 1, max(floor, number - reach) - 1, -1):
-        if found := pattern.match(lines[above].strip()[:4_000]):
+        if found := lines.made(above, pattern.match):
             return found, above
     return None
 

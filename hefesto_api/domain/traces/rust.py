@@ -126,4 +126,4 @@ def _backtrace_only(lines: Lines, number: int, floor: int) -> Block | None:
     return Block([innermost_first(kind, message, frames, crash, omitted)], end)
 
 
-RUST: Final = Language("rust", ("panicked at ", "tack backtrace:"), read, newest_first=True)
+RUST: Final = Language("rust", (("panicked at ",), ("tack backtrace:",)), read, newest_first=True)

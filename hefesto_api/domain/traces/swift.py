@@ -70,7 +70,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
     failed = _failure(text)
     if failed is not None:
         return _failed(lines, number, failed)
-    if frame(text) is None:
+    if lines.made(number, frame) is None:
         return None
     frames, end = run(lines, number, frame, _SILENT)
     kind, message = _above(lines, number, floor)
@@ -95,7 +95,7 @@ def _failure(text: str) -> tuple[str, str, Frame | None] | None:
 
 def _failed(lines: Lines, number: int, failed: tuple[str, str, Frame | None]) -> Block | None:
     kind, message, site = failed
-    start = next((n for n in range(number + 1, number + _BACK) if frame(lines[n].strip())), None)
+    start = next((n for n in range(number + 1, number + _BACK) if lines.made(n, frame)), None)
     frames, end = run(lines, start, frame, _SILENT) if start else ([], number + 1)
     if site is None and (len(frames) < 2):
         return None
@@ -118,14 +118,19 @@ def _same(one: Frame, site: Frame) -> bool:
 
 def _above(lines: Lines, number: int, floor: int) -> tuple[str | None, str | None]:
     for above in range(number - 1, max(floor, number - 3 * _BACK) - 1, -1):
-        if found := _REPORT.match(lines[above].strip()[:2_000]):
+        if found := lines.made(above, _REPORT.match):
             return found[1] or "crash", found[2] or found[3] or ""
     return None, None
 
 
 SWIFT: Final = Language(
     "swift",
-    ("Fatal error", "Assertion failed", "Precondition failed", "0   ", "0 0x", "0 [", " in ", "0\t"),
+    (
+        *((start,) for start in ("Fatal error", "Assertion failed", "Precondition failed")),
+        *((start, "0x") for start in ("0   ", "0 ", "0\t")),
+        ("0 [",),
+        (" in ", " at "),
+    ),
     read,
     newest_first=True,
 )

@@ -1,0 +1,84 @@
+"""Work in proportion to the text, whoever wrote it: counted in calls, as clocks depend on the machine."""
+
+import sys
+from types import FrameType
+
+import pytest
+from hefesto_api.domain.traces import parse
+from tests.domain.traces import test_javascript, test_jvm, test_others, test_python
+
+CRAFTED = [
+    "forEach@[native code]\n",
+    "a@b:1\n",
+    "http://a/b.js:1:2\n",
+    "   at A.B()\n",
+    "   at A.B() in x\n",
+    "at \n",
+    "at a.b(c:1)\nx\n",
+    "** (A) b\n",
+    "** (\n",
+    "a.rb:1:in `x': boom\n",
+    "a.rb:1: b (C)\n",
+    "#0 \n",
+    "#0 0x1\n",
+    "#0 a(1): b\n\n",
+    "Call Stack:\n",
+    "Stack trace:\n",
+    "stack backtrace:\n",
+    "Fatal error\n",
+    "goroutine 1 [running]:\n",
+    "x()\n",
+    "x()\n.go:1\n",
+    "Cell In[1]\n",
+    "<ipython-input-1-2> in x()\n",
+    "Traceback (most recent call last)\n",
+    'File "a", line 1\n',
+    "Caused by: a\n",
+    "Error: a\n",
+    "0   a 0x1 b\n",
+    "package:a b\n",
+    "thread 'a' panicked at 'b\n",
+]
+LINES = sorted(
+    {
+        line + "\n"
+        for module in (test_python, test_jvm, test_javascript, test_others)
+        for case in module.CASES
+        for line in case.text.splitlines()
+    }
+)
+
+
+def calls(text: str) -> int:
+    """How many calls, of Python and of C, it takes to read a text."""
+    count = 0
+
+    def counted(frame: FrameType, event: str, arg: object) -> None:
+        nonlocal count
+        count += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(counted)
+    try:
+        parse(text)
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+@pytest.mark.parametrize("line", CRAFTED)
+@pytest.mark.parametrize("between", ["", "\n", "some other line\n", "Error: a\n"])
+def test_four_times_the_lines_take_four_times_the_work(line: str, between: str) -> None:
+    assert calls((line + between) * 200) < 4.6 * calls((line + between) * 50) + 500
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_any_line_of_a_trace_may_be_repeated(line: str) -> None:
+    assert calls(line * 160) < 4.6 * calls(line * 40) + 500
+
+
+@pytest.mark.parametrize(
+    "piece", ["at ", "a.", "a::", "a\\", "(", '"', "::", "Error", "'", "@", ":1", " in ", "{", "["]
+)
+def test_one_long_line_is_no_more_than_a_line(piece: str) -> None:
+    assert calls(piece * 20_000) < 2_000
