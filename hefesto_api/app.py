@@ -16,6 +16,7 @@ from hefesto_api import settings as all_settings
 from hefesto_api.adapters import logs
 from hefesto_api.features.analysis import routes as analysis
 from hefesto_api.features.config import routes as config
+from hefesto_api.features.deployments import routes as deployments
 from hefesto_api.features.findings import identity_routes as identity
 from hefesto_api.features.findings import owners_routes as owners
 from hefesto_api.features.findings import routes as findings
@@ -74,6 +75,7 @@ FEATURES: tuple[Feature, ...] = (
     findings,
     owners,
     identity,
+    deployments,
     metrics,
     project_quality,
 )

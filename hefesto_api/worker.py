@@ -24,6 +24,7 @@ from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, StorageError
 from hefesto_api.features.analysis import execution
 from hefesto_api.features.analysis.run import Hooks, Interrupted
+from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
 from hefesto_api.storage.jobs import LeaseLost
@@ -45,7 +46,7 @@ ANYWAY_SECONDS = 1.0  # between looks for due jobs when nothing changed: their t
 RETRY_SECONDS = 5.0  # a job that waits for its next attempt holds up its lane
 FAILURES = 3  # of its own, after which a job is given up
 NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
-SCHEDULES = {"upkeep": 3600}
+SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60}
 
 
 class Slot:
@@ -93,6 +94,11 @@ def prune(slot: Slot) -> None:
         log.info("retention_pruned", **pruned._asdict())
 
 
+def judge_deployments(slot: Slot, job: Job) -> None:
+    """Say of deployments how they went, when it is time."""
+    judging.judge_due(slot.runtime.db)
+
+
 def give_up_analysis(runtime: Runtime, job: Job) -> None:
     """Tell those who wait that an analysis will not be tried again."""
     reason = f"Given up after {job.attempts} attempts; the worker's log says why each of them ended."
@@ -102,6 +108,7 @@ def give_up_analysis(runtime: Runtime, job: Job) -> None:
 KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "analysis": analyse,
     "upkeep": keep_up,
+    "deployment_verdicts": judge_deployments,
 }
 GIVEN_UP: Mapping[str, Callable[[Runtime, Job], None]] = {"analysis": give_up_analysis}
 

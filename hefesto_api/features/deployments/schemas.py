@@ -1,0 +1,131 @@
+"""The wire forms of deployments."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields as basic
+
+from hefesto_api.domain.finding import Group, Severity, Status
+from hefesto_api.features.deployments.judging import VERDICTS
+from hefesto_api.web import fields
+from hefesto_api.web.paging import PageQuery, list_schema
+from hefesto_api.web.schemas import Schema
+
+FIELDS = (
+    "id", "project", "environment", "commit_hash", "release", "deployed_at", "source", "created_at",
+    "previous", "is_running", "commits_known", "commits", "commits_total", "findings", "findings_total",
+    "verdicts",
+)  # fmt: skip
+_A_HASH = ma.validate.Regexp(r"^[0-9a-fA-F]{4,64}$(?!\n)", error="Not the hash of a commit.")
+
+
+class NewDeploymentSchema(Schema):
+    """A marker: a commit, a release, or both began to run. Null is the same as not given."""
+
+    project = fields.slug()
+    environment = fields.text(
+        200, least=1, allow_none=True, metadata={"description": "`production` by default."}
+    )
+    commit_hash = basic.String(validate=_A_HASH, allow_none=True)
+    release = fields.text(250, least=1, allow_none=True)
+    deployed_at = fields.Moment(allow_none=True, metadata={"description": "Now by default."})
+
+    @ma.pre_load
+    def drop_nulls(self, data: Any, **_: Any) -> Any:
+        """Leave out what is null."""
+        if not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if value is not None}
+
+    @ma.validates_schema
+    def check_revision(self, data: dict[str, Any], **_: Any) -> None:
+        """Demand to know what was deployed."""
+        if not data.keys() & {"commit_hash", "release"}:
+            raise ma.ValidationError("Give a commit_hash, a release, or both.", "commit_hash")
+
+
+class DeploymentsQuery(PageQuery):
+    """The list's parameters; the newest comes first."""
+
+    FIELDS = FIELDS
+
+    project = fields.text(200)
+    environment = fields.text(200)
+    since = fields.Moment(metadata={"description": "The first `deployed_at`, inclusive."})
+
+
+class RevisionSchema(Schema):
+    """The deployment before."""
+
+    id = basic.UUID(required=True)
+    commit_hash = basic.String(required=True, allow_none=True)
+    release = basic.String(required=True, allow_none=True)
+    deployed_at = basic.DateTime(required=True)
+
+
+class ShippedCommitSchema(Schema):
+    """A commit that was deployed for the first time."""
+
+    commit_hash = basic.String(required=True)
+    author = basic.String(required=True)
+    timestamp = basic.DateTime(required=True, allow_none=True)
+    message = basic.String(required=True)
+
+
+class ShippedFindingSchema(Schema):
+    """A finding that came with a deployment, with the status it has now."""
+
+    id = basic.UUID(required=True)
+    file_path = basic.String(required=True)
+    line = basic.Integer(required=True)
+    rule_id = basic.String(required=True)
+    analyzer = basic.String(required=True, validate=ma.validate.OneOf([group.value for group in Group]))
+    severity = basic.String(required=True, validate=ma.validate.OneOf([one.value for one in Severity]))
+    description = basic.String(required=True)
+    status = basic.String(required=True, validate=ma.validate.OneOf([one.value for one in Status]))
+    first_seen = basic.DateTime(required=True)
+
+
+class VerdictSchema(Schema):
+    """How it went: the project's alerts in a window before the deployment and in one as long after.
+
+    The window is shorter than `after_hours` when the next deployment came earlier.
+    """
+
+    after_hours = basic.Integer(required=True)
+    verdict = basic.String(required=True, validate=ma.validate.OneOf(VERDICTS))
+    alerts_before = basic.Integer(required=True)
+    alerts_after = basic.Integer(required=True)
+    new_alerts = basic.Integer(required=True)
+    window_seconds = basic.Integer(required=True)
+    decided_at = basic.DateTime(required=True)
+
+
+class DeploymentSchema(Schema):
+    """A deployment, what shipped with it, and the verdicts given so far.
+
+    `commits` are those that were not in the deployment before; without an index of the history, or a
+    deployment before, `commits_known` is false. The list shows the first ten of commits and of findings.
+    """
+
+    id = basic.UUID(required=True)
+    project = basic.String(required=True)
+    environment = basic.String(required=True)
+    commit_hash = basic.String(required=True, allow_none=True)
+    release = basic.String(required=True, allow_none=True)
+    deployed_at = basic.DateTime(required=True)
+    source = basic.String(required=True)
+    created_at = basic.DateTime(required=True)
+    previous = basic.Nested(RevisionSchema, required=True, allow_none=True)
+    is_running = basic.Boolean(required=True)
+    commits_known = basic.Boolean(required=True)
+    commits = basic.List(basic.Nested(ShippedCommitSchema), required=True)
+    commits_total = basic.Integer(required=True)
+    findings = basic.List(basic.Nested(ShippedFindingSchema), required=True)
+    findings_total = basic.Integer(required=True)
+    verdicts = basic.List(basic.Nested(VerdictSchema), required=True)
+
+
+DeploymentListSchema = list_schema("DeploymentList", DeploymentSchema, plural="deployments")
