@@ -6,6 +6,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable
@@ -29,6 +30,7 @@ class Runtime:
     db: Database
     watch: Watch
     seats: threading.BoundedSemaphore
+    memory: Memory = field(default_factory=Memory)
     started_at: datetime = field(default_factory=clock.now)
     draining: threading.Event = field(default_factory=threading.Event)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct
@@ -67,7 +68,7 @@ def _of_commits(project_id: str, commits: Collection[str]) -> sa.Select[tuple[st
 
 
 def _read(session: Session, *wanted: sa.ColumnElement[bool]) -> list[NewFinding]:
-    columns: Sequence[sa.ColumnElement[object]] = [
+    columns: list[sa.Column[Any]] = [
         _f[name] for name in NewFinding.__struct_fields__ if name != "commit_hash"
     ]
     statement = (

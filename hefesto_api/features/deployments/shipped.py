@@ -47,7 +47,7 @@ def _commits(session: Session, record: DeploymentRecord, before: DeploymentRecor
 def _came(
     session: Session, record: DeploymentRecord, before: DeploymentRecord, commits: list[Any] | None
 ) -> list[NewFinding]:
-    hashes = {one.commit_hash for one in commits or ()} | {record.commit_hash} - {None}
+    hashes = {one.hash for one in commits or ()} | ({record.commit_hash} if record.commit_hash else set())
     by_commit = deployment_findings.first_seen_by(session, record.project_id, hashes)
     by_time = deployment_findings.first_seen_between(
         session, record.project_id, before.deployed_at, record.deployed_at
