@@ -5,47 +5,23 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime
 from functools import lru_cache
-from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
 import orjson
 import sqlalchemy as sa
-from msgspec import Struct
 
 from hefesto_api.domain.errors import Invalid
-from hefesto_api.storage import finding_filters, finding_pages, hot, measures
-from hefesto_api.storage.base import Session, wire
+from hefesto_api.storage import finding_filters, finding_items, finding_pages, hot, measures
+from hefesto_api.storage.base import Session
 from hefesto_api.storage.finding_filters import CONDITIONS, PLACES, RANKS, Filter, conditions
+from hefesto_api.storage.finding_items import BETWEEN, ListedFinding
 from hefesto_api.storage.finding_pages import Shape
 from hefesto_api.storage.findings import findings
-from hefesto_api.storage.projects import projects
 
-__all__ = ["Filter"]
+__all__ = ["Filter", "ListedFinding"]
 EXACT_TO = 10_000
 _f = findings.c
-
-
-class ListedFinding(Struct, frozen=True):
-    """One item of the list as it goes over the wire; times are text, `project` is a slug."""
-
-    id: str
-    timestamp: str
-    project: str
-    file_path: str
-    line: int
-    column: int
-    analyzer: str
-    tool: str
-    rule_id: str
-    severity: str
-    confidence: float
-    description: str
-    status: str
-    first_seen: str
-    last_seen: str
-    occurrence_count: int
-    function_name: str | None
 
 
 class WrittenPage(NamedTuple):
@@ -62,7 +38,6 @@ _MOMENTS = {_f.last_seen, _f.first_seen}
 _ROLLED_UP = PLACES | {"analyzer", "rule_id"}
 _EXPANDING = {"analyzer"}
 FEW = 2_000
-_BETWEEN = "\x1e"  # between items, none of which holds it: JSON escapes it
 
 
 def page(
@@ -80,7 +55,7 @@ def page(
     `after` is such a key: pages by it cost the same at any depth. Raises Invalid for a key that is none.
     """
     asked, shape, values = _asked(session, wanted, limit, offset, after, sort, descending)
-    rows = _fetch(session, _page(asked, shape), values, asked)
+    rows = _fetch(session, finding_items.rows(asked, shape), values, asked)
     items = [ListedFinding(*row) for row in rows[:limit]]
     return items, _key(items[-1], sort) if len(rows) > limit else None
 
@@ -106,17 +81,16 @@ def written(
         )
         return WrittenPage(msgspec.json.encode(items), len(items), key)
     asked, shape, values = _asked(session, wanted, limit, offset, after, sort, descending)
-    text: str = _fetch(session, _text(asked, shape), values, asked)[0][0] or ""
-    count = text.count(_BETWEEN) + 1 if text else 0
-    if count <= limit:
-        return WrittenPage(_joined(text), count, None)
-    text = text[: text.rindex(_BETWEEN)]
-    last = orjson.loads(text[text.rfind(_BETWEEN) + 1 :])
+    text, found = _fetch(session, finding_items.text(asked, shape), values, asked)[0]
+    if found <= limit:
+        return WrittenPage(_joined(text or b""), found, None)
+    text = text[: text.rindex(BETWEEN)]
+    last = orjson.loads(text[text.rfind(BETWEEN) + 1 :])
     return WrittenPage(_joined(text), limit, _key(msgspec.convert(last, ListedFinding), sort))
 
 
-def _joined(text: str) -> bytes:
-    return b"[" + text.replace(_BETWEEN, ",").encode() + b"]"
+def _joined(text: bytes) -> bytes:
+    return b"[" + text.replace(BETWEEN, b",") + b"]"
 
 
 def count(session: Session, wanted: Filter, *, exact_to: int = EXACT_TO) -> tuple[int, bool]:
@@ -233,43 +207,4 @@ def _no_key() -> Invalid:
 @lru_cache(maxsize=256)
 def _count(asked: frozenset[str]) -> sa.Select[Any]:
     some: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(findings).where(*conditions(asked))
-    return sa.select(sa.func.count()).select_from(some.limit(sa.bindparam("limit")).subquery())
-
-
-@lru_cache(maxsize=256)
-def _page(asked: frozenset[str], shape: Shape) -> sa.Select[Any]:
-    """Build a page's statement once for each combination of filters that is asked for."""
-    return _ordered(asked, shape, *_item_columns())
-
-
-@lru_cache(maxsize=256)
-def _text(asked: frozenset[str], shape: Shape) -> sa.Select[Any]:
-    """Build the same for SQLite, which puts the items into one text."""
-    names: Any = (sa.literal_column(f"'{name}'") for name in ListedFinding.__struct_fields__)
-    item = sa.func.json_object(*chain.from_iterable(zip(names, _item_columns(), strict=True)))
-    items = _ordered(asked, shape, item.label("item")).subquery("items")
-    return sa.select(sa.func.group_concat(items.c.item, sa.literal_column(f"char({ord(_BETWEEN)})")))
-
-
-def _ordered(asked: frozenset[str], shape: Shape, *columns: Any) -> sa.Select[Any]:
-    rest = conditions(asked - PLACES, in_passing=not shape.by_file)
-    page = finding_pages.keys(shape, rest)
-    order = [page.c[column.name] for column in SORTS[shape.sort]]
-    return (
-        sa.select(*columns)
-        .select_from(page)
-        .join(findings, _f.id == page.c.id)
-        .join(projects, projects.c.id == _f.project_id)
-        .order_by(*finding_pages.directed(order, shape.descending))
-    )
-
-
-def _item_columns() -> list[Any]:
-    computed = {
-        "timestamp": wire(_f.last_seen).label("timestamp"),
-        "project": projects.c.slug.label("project"),
-        "first_seen": wire(_f.first_seen).label("first_seen_text"),
-        "last_seen": wire(_f.last_seen).label("last_seen_text"),
-    }
-    names = ListedFinding.__struct_fields__
-    return [computed[name] if name in computed else _f[name] for name in names]
+    return sa.select(sa.func.count()).select_from(some.limit(finding_pages.number("limit")).subquery())

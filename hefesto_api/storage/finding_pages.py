@@ -54,8 +54,8 @@ class Shape(Struct, frozen=True):
         return self.sort in _BY_RANGES and not self.by_file and 0 < many <= MOST_RANGES
 
 
-def keys(shape: Shape, conditions: list[sa.ColumnElement[bool]]) -> sa.Subquery:
-    """Return the ids of a page in order, as `id` beside the other columns of the order.
+def keys(shape: Shape, conditions: list[sa.ColumnElement[bool]], *more: sa.ColumnElement[Any]) -> sa.Subquery:
+    """Return the ids of a page in order, as `id` beside the other columns of the order, and more columns.
 
     Execute with `limit` and `offset`, `project_no_0`, `status_no_0`, `rank_no_0` and so on, and for a keyed
     one with `after_0` and so on, the values of the order's columns; for bounded ranges with `most`, the sum
@@ -64,19 +64,28 @@ def keys(shape: Shape, conditions: list[sa.ColumnElement[bool]]) -> sa.Subquery:
     order = ORDERS[shape.sort]
     behind = [*conditions, *([_after(order, shape.descending)] if shape.keyed else [])]
     places = _ranges(shape) if shape.ranged else [_anywhere(shape)]
-    selects = [sa.select(*order).where(*place, *behind) for place in places]
+    selects = [sa.select(*order, *more).where(*place, *behind) for place in places]
     if shape.bounded:
         selects = [_bounded(one, order, shape.descending) for one in selects]
     merged = sa.union_all(*selects) if len(selects) > 1 else selects[0]
     ordered = merged.order_by(
         *directed([merged.selected_columns[one.name] for one in order], shape.descending)
     )
-    return ordered.limit(sa.bindparam("limit")).offset(sa.bindparam("offset")).subquery("page")
+    return ordered.limit(number("limit")).offset(number("offset")).subquery("page")
 
 
 def _bounded(one: sa.Select[Any], order: tuple[sa.Column[Any], ...], descending: bool) -> sa.Select[Any]:
-    ended = one.order_by(*directed(list(order), descending)).limit(sa.bindparam("most")).subquery()
+    ended = one.order_by(*directed(list(order), descending)).limit(number("most")).subquery()
     return sa.select(*ended.c)
+
+
+def number(name: str) -> sa.ColumnElement[int]:
+    """Return a parameter for LIMIT and OFFSET.
+
+    SQLite plans by the value of a plain one, and so anew at every execution, which took as long as reading
+    the page: a sum it does not look into.
+    """
+    return sa.bindparam(name, type_=sa.Integer) + sa.literal_column("0", sa.Integer)
 
 
 def directed(columns: list[Any], descending: bool) -> list[Any]:
@@ -132,4 +141,4 @@ def few(projects: int | None, files: sa.ColumnElement[bool]) -> sa.Select[Any]:
     some: sa.Select[Any] = (
         sa.select(sa.literal_column("1")).select_from(findings).where(_of_projects(projects), files)
     )
-    return sa.select(sa.func.count()).select_from(some.limit(sa.bindparam("most")).subquery())
+    return sa.select(sa.func.count()).select_from(some.limit(number("most")).subquery())
