@@ -10,8 +10,10 @@ from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable
-from hefesto_api.storage import migrate
+from hefesto_api.storage import intake, migrate
 from hefesto_api.storage.database import Database, open_database
+from hefesto_api.storage.group_commit import GroupCommit
+from hefesto_api.storage.intake import Arrival, Kept
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -24,12 +26,14 @@ class Runtime:
     """The parts of one process; `draining` is set when it must take no new work.
 
     `seats` are for requests that wait for an analysis: some threads always stay free for the others.
+    `intake` keeps what monitoring tools send, many messages in one transaction.
     """
 
     settings: Settings
     db: Database
     watch: Watch
     seats: threading.BoundedSemaphore
+    intake: GroupCommit[Arrival, Kept]
     memory: Memory = field(default_factory=Memory)
     started_at: datetime = field(default_factory=clock.now)
     draining: threading.Event = field(default_factory=threading.Event)
@@ -45,7 +49,13 @@ def build(settings: Settings) -> Runtime:
     """Make the parts that the settings ask for; nothing is opened before it is used."""
     db = open_database(settings.database_url, connections=settings.threads + 2)
     seats = threading.BoundedSemaphore(max(settings.threads - 4, settings.threads // 2, 1))
-    return Runtime(settings=settings, db=db, watch=Watch(lambda: _expect_current(db)), seats=seats)
+    return Runtime(
+        settings=settings,
+        db=db,
+        watch=Watch(lambda: _expect_current(db)),
+        seats=seats,
+        intake=GroupCommit(db, intake.keep, size=lambda arrival: len(arrival.body)),
+    )
 
 
 def _expect_current(db: Database) -> None:

@@ -44,6 +44,9 @@ class Metrics:
             registry=registry,
         )
 
+        self._arrivals = Counter(
+            "hefesto_intake", "Messages of monitoring tools.", ("source", "result"), registry=registry
+        )
         self._children: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
     def count_request(self, method: str, endpoint: str, status: int, seconds: float) -> None:
@@ -58,6 +61,10 @@ class Metrics:
             self._children[key] = counted
         counted[0].inc()
         counted[1].observe(seconds)
+
+    def count_arrival(self, source: str, result: str) -> None:
+        """Count a message of a monitoring tool: accepted, or refused with an error's code."""
+        self._arrivals.labels(source, result).inc()
 
     def exposition(self, gauges: Gauges) -> bytes:
         """Write everything in the text format; `gauges` tells what is true now."""

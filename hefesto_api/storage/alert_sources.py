@@ -79,7 +79,9 @@ def page(
     after: str | None = None,
 ) -> tuple[list[SourceRecord], int]:
     """Return a page of the sources of some projects (None: of all), and how many there are."""
-    wanted = [] if project_ids is None else [_s.project_id.in_(list(project_ids))]
+    wanted: list[sa.ColumnElement[bool]] = []
+    if project_ids is not None:
+        wanted.append(_s.project_id.in_(list(project_ids)))
     if source is not None:
         wanted.append(_s.source == source)
     behind = [] if after is None else [_s.id > after]

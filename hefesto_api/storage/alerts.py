@@ -157,10 +157,12 @@ def record(
     fingerprint: str,
     *,
     now: datetime | None = None,
+    announced: bool = True,
 ) -> Recorded:
     """Keep a firing alert: a new row, one more occurrence of an open one, or (told before) nothing.
 
-    Writes the history and the event `alert.created` of a new one; queues nothing.
+    Writes the history of a new one and, unless the caller does it (`announced` False, for events belong
+    late in a transaction), its event `alert.created`; queues nothing.
     """
     moment = now or clock.now()
     made_id = ids.new_id()
@@ -174,7 +176,10 @@ def record(
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
     deliveries.fired(session, project_id, incoming, alert_id)
-    return Recorded(alert_id, is_new, False, is_new and _begin(session, alert_id, moment))
+    is_regression = is_new and _begin(session, alert_id, moment)
+    if is_new and announced:
+        announce(session, "created", alert_id)
+    return Recorded(alert_id, is_new, is_repeat_delivery=False, is_regression=is_regression)
 
 
 def get(session: Session, alert_id: str) -> AlertRecord:
@@ -261,7 +266,6 @@ def _begin(session: Session, alert_id: str, moment: datetime) -> bool:
     details = "Seen for the first time." if before is None else "Came back after it was resolved."
     action = "created" if before is None else "regressed"
     add_history(session, HistoryEntry(alert_id, moment, action, None, details))
-    announce(session, "created", alert_id)
     return before is not None
 
 

@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from hefesto_api.domain import clock, ids
-from hefesto_api.domain.errors import NotFound
+from hefesto_api.domain.errors import NotFound, ServiceUnavailable
 from hefesto_api.storage import jobs
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 
 JOB = "intake"
 QUEUED, PROCESSING, COMPLETED, FAILED = "queued", "processing", "completed", "failed"
 ATTEMPTS = 25
+MOST_WAITING = 50_000  # messages, some minutes' worth of a storm
+MOST_BYTES = 2 * 1024**3
 
 intake = sa.Table(
     "intake",
@@ -70,16 +72,17 @@ class Arrival(Struct, frozen=True):
 
 
 class Kept(NamedTuple):
-    """Under which id a message is kept, and how far it has got."""
+    """Under which id a message is kept, how far it has got, and how many wait before it."""
 
     id: str
     status: str
+    ahead: int
 
 
 class IntakeRecord(Struct, frozen=True):
     """A row of `intake`; `status` is queued, processing, completed or failed.
 
-    `outcome` is `{alerts: [our ids], deployments: [ids], ignored: [reasons], error}` when it is finished.
+    `outcome` is what it led to, so far or in the end, as its reader wrote it.
     """
 
     id: str
@@ -103,14 +106,18 @@ class Waiting(NamedTuple):
 
 
 def keep(session: Session, arrivals: Sequence[Arrival], *, now: datetime | None = None) -> list[Kept]:
-    """Keep messages and see to it that a job will read them; one that is kept already stays as it is."""
+    """Keep messages and see to it that a job will read them; one that is kept already stays as it is.
+
+    Raises ServiceUnavailable when too much waits already.
+    """
     moment = now or clock.now()
     _shut_out(session, others=False)
+    ahead = _room(session)
     kept: dict[int, Kept] = {}
     for at, arrival in sorted(
         enumerate(arrivals), key=lambda pair: pair[1].replay_key
     ):  # one order: no deadlock
-        kept[at] = _keep(session, arrival, moment)
+        kept[at] = _keep(session, arrival, moment, ahead)
     call(session)
     return [kept[at] for at in range(len(arrivals))]
 
@@ -118,6 +125,12 @@ def keep(session: Session, arrivals: Sequence[Arrival], *, now: datetime | None 
 def call(session: Session) -> None:
     """Queue the job that reads what waits, unless one waits to begin."""
     jobs.enqueue(session, JOB, {}, lane=JOB, max_attempts=ATTEMPTS, dedupe_key=JOB)
+
+
+def call_if_waiting(session: Session) -> None:
+    """Queue the job where something waits and the last one was given up."""
+    if waiting(session, most=1).messages:
+        call(session)
 
 
 def take(session: Session, *, messages: int, size: int) -> list[IntakeRecord]:
@@ -152,6 +165,11 @@ def finish(
     return session.execute(_FINISH, values).rowcount == 1
 
 
+def note(session: Session, intake_id: str, outcome: Mapping[str, Any]) -> None:
+    """Write down how far a message was worked off, in the transaction of these effects."""
+    session.execute(_NOTE, {"of_id": intake_id, "outcome": outcome})
+
+
 def get(session: Session, intake_id: str) -> IntakeRecord:
     """Return a message without its body; raises NotFound."""
     row = session.execute(_BY_ID, {"id": intake_id}).first()
@@ -170,7 +188,7 @@ def purge(session: Session, before: datetime, *, limit: int = 500) -> int:
     return session.execute(_PURGE, {"before": before, "limit": limit}).rowcount
 
 
-def _keep(session: Session, arrival: Arrival, moment: datetime) -> Kept:
+def _keep(session: Session, arrival: Arrival, moment: datetime, ahead: int) -> Kept:
     row = {
         "id": ids.new_id(), "source": arrival.source, "source_id": arrival.source_id,
         "project_id": arrival.project_id, "replay_key": arrival.replay_key, "headers": arrival.headers,
@@ -181,10 +199,20 @@ def _keep(session: Session, arrival: Arrival, moment: datetime) -> Kept:
         if known is None:  # it was purged in this moment
             continue
         if arrival.replay_within is None or moment - known.received_at <= arrival.replay_within:
-            return Kept(known.id, known.status)
+            return Kept(known.id, known.status, ahead)
         session.execute(_FORGET_KEY, {"of_id": known.id})
     session.execute(_KEEP_BODY, {"id": row["id"], "body": arrival.body})
-    return Kept(str(row["id"]), QUEUED)
+    return Kept(str(row["id"]), QUEUED, ahead)
+
+
+def _room(session: Session) -> int:
+    """Return how many wait; raises ServiceUnavailable when there is no room for more."""
+    found = waiting(session, most=MOST_WAITING)
+    if found.messages >= MOST_WAITING or found.size >= MOST_BYTES:
+        raise ServiceUnavailable(
+            "Too many alerts wait to be read; send it again later.", service="intake", reason="overloaded"
+        )
+    return found.messages
 
 
 def _shut_out(session: Session, *, others: bool) -> None:
@@ -206,7 +234,7 @@ def _insert(dialect: str) -> Any:
 
 
 _UNFINISHED = sa.text("finished_at IS NULL")
-_CHOSEN_IDS = sa.bindparam("chosen", expanding=True)
+_CHOSEN_IDS: sa.BindParameter[Any] = sa.bindparam("chosen", expanding=True)
 _BY_ID = sa.select(intake).where(_i.id == sa.bindparam("id"))
 _BY_KEY = sa.select(_i.id, _i.status, _i.received_at).where(_i.replay_key == sa.bindparam("key"))
 _FORGET_KEY = sa.update(intake).where(_i.id == sa.bindparam("of_id")).values(replay_key=None)
@@ -223,6 +251,11 @@ _FINISH = (
         outcome=sa.bindparam("outcome", type_=Json),
         finished_at=sa.bindparam("now", type_=UtcDateTime),
     )
+)
+_NOTE = (
+    sa.update(intake)
+    .where(_i.id == sa.bindparam("of_id"), _UNFINISHED)
+    .values(outcome=sa.bindparam("outcome", type_=Json))
 )
 _some = sa.select(_i.size).where(_UNFINISHED).limit(sa.bindparam("most")).subquery()
 _WAITING = sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(_some.c.size), 0)).select_from(_some)

@@ -6,7 +6,16 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hefesto_api.domain import clock
-from hefesto_api.storage import contents, idempotency, jobs, outbox, rollups, workers
+from hefesto_api.storage import (
+    alert_deliveries,
+    contents,
+    idempotency,
+    intake,
+    jobs,
+    outbox,
+    rollups,
+    workers,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,17 +27,24 @@ UNUSED_CONTENTS = timedelta(days=30)
 ENDED_JOBS = timedelta(days=7)
 TOLD_EVENTS = timedelta(days=7)
 SILENT_WORKERS = timedelta(days=1)
+TOLD_ALERTS = timedelta(days=7)
+READ_MESSAGES = timedelta(days=7)
 
 
 def run(db: Database) -> None:
     """Remove contents that no file holds any more, ended jobs, told events and answers kept for repeats.
+
+    So go what came in and was read, and what repeats of alerts are known by. What waits is called for.
 
     Rollups that are not what the findings say (somebody wrote with another program) are counted anew.
     """
     now = clock.now()
     _until_none_is_left(db, lambda session: contents.sweep(session, now - UNUSED_CONTENTS))
     _until_none_is_left(db, lambda session: jobs.purge(session, now - ENDED_JOBS))
+    _until_none_is_left(db, lambda session: intake.purge(session, now - READ_MESSAGES))
+    _until_none_is_left(db, lambda session: alert_deliveries.purge(session, now - TOLD_ALERTS))
     with db.write() as session:
+        intake.call_if_waiting(session)
         outbox.purge(session, now - TOLD_EVENTS)
         idempotency.purge(session, now=now)
         workers.forget(session, now - SILENT_WORKERS)

@@ -72,6 +72,11 @@ def require(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
+def demand(scope: str) -> None:
+    """Demand a scope within a route, where only what it finds out shows that one is needed."""
+    current_app.extensions[_KEY](scope)
+
+
 def install(app: Flask, authorize: Callable[[str], None]) -> None:
     """Let `authorize(scope)` decide each guarded call: it returns, or raises in the words of `web.errors`."""
     app.extensions[_KEY] = authorize
