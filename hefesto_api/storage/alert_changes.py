@@ -1,0 +1,96 @@
+"""What is done about alerts: acknowledging and resolving them, by people and by those who sent them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hefesto_api.domain import clock
+from hefesto_api.domain.alert import IncomingAlert
+from hefesto_api.storage import alert_deliveries as deliveries
+from hefesto_api.storage import alerts as kept
+from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, HistoryEntry, alerts
+from hefesto_api.storage.base import Session, UtcDateTime
+
+_a = alerts.c
+
+
+def acknowledge(session: Session, alert_id: str, user: str, comment: str = "") -> bool:
+    """Acknowledge an alert that nobody has; False when it is not pending. Announce it afterwards."""
+    now = clock.now()
+    values = {"of_id": alert_id, "user": user, "comment": comment or None, "now": now}
+    if session.execute(_ACKNOWLEDGE, values).rowcount != 1:
+        return False
+    details = f"Acknowledged: {comment}" if comment else "Acknowledged."
+    kept.add_history(session, HistoryEntry(alert_id, now, ACKNOWLEDGED, user, details))
+    return True
+
+
+def comment_on(session: Session, alert_id: str, user: str, comment: str) -> None:
+    """Leave a comment on an alert."""
+    now = clock.now()
+    session.execute(_COMMENT, {"of_id": alert_id, "comment": comment, "now": now})
+    kept.add_history(session, HistoryEntry(alert_id, now, "commented", user, f"Commented: {comment}"))
+
+
+def resolve(session: Session, alert_id: str, user: str, comment: str = "") -> bool:
+    """Resolve an alert that is open; False when it is resolved. Announce it afterwards."""
+    told = f"Resolved: {comment}" if comment else "Resolved."
+    return _resolve(session, alert_id, clock.now(), user, comment or None, told)
+
+
+def end(session: Session, project_id: str, incoming: IncomingAlert, fingerprint: str) -> str | None:
+    """Take the sender's word that a trouble is over; return the id of the alert that this resolved.
+
+    An alert that several of the sender's groups tell of is over with the last of them. Without a group it
+    is the alert that the same `alert_id` was counted to, else the open one of the same fingerprint.
+    Announce it afterwards.
+    """
+    if incoming.group_id is not None:
+        alert_id = deliveries.quiet(session, project_id, incoming)
+        if alert_id is not None and deliveries.is_firing(session, alert_id):
+            return None
+    else:
+        alert_id = deliveries.told_of(session, project_id, incoming)
+        alert_id = alert_id or session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
+    if alert_id is None:
+        return None
+    now = clock.now()
+    ended = min(incoming.timestamp or now, now)
+    done = _resolve(session, alert_id, ended, None, None, f"Resolved, as {incoming.source} says.")
+    return alert_id if done else None
+
+
+def _resolve(
+    session: Session, alert_id: str, ended: datetime, user: str | None, comment: str | None, told: str
+) -> bool:
+    now = clock.now()
+    values = {"of_id": alert_id, "ended": ended, "user": user, "comment": comment, "now": now}
+    if session.execute(_RESOLVE, values).rowcount != 1:
+        return False
+    kept.add_history(session, HistoryEntry(alert_id, now, RESOLVED, user, told))
+    return True
+
+
+_NOW = sa.bindparam("now", type_=UtcDateTime)
+_SAID = sa.func.coalesce(sa.bindparam("comment", type_=_a.comment.type), _a.comment)
+_ONE = sa.update(alerts).where(_a.id == sa.bindparam("of_id"))
+_COMMENT = _ONE.values(comment=_SAID, updated_at=_NOW)
+_ACKNOWLEDGE = _ONE.where(_a.status == PENDING).values(
+    status=ACKNOWLEDGED,
+    acknowledged_at=_NOW,
+    acknowledged_by=sa.bindparam("user"),
+    comment=_SAID,
+    updated_at=_NOW,
+)
+_ENDED = sa.bindparam("ended", type_=UtcDateTime)
+_RESOLVE = _ONE.where(_a.status != RESOLVED).values(
+    status=RESOLVED,
+    open_key=None,
+    resolved_at=sa.case((_a.first_seen > _ENDED, _a.first_seen), else_=_ENDED),
+    resolved_by=sa.bindparam("user"),
+    comment=_SAID,
+    updated_at=_NOW,
+)
+_OPEN = sa.select(_a.id).where(_a.open_key == sa.bindparam("key"))
