@@ -54,7 +54,7 @@ class IncomingAlert(Struct, frozen=True, kw_only=True):
     `alert_id` is the same for every resend of an alert and differs between alerts of one source.
     `group_id` is the sender's own name for the trouble: what a resolved message speaks of.
     `frames` are those of the exception that was raised, outermost first, the crash last; `causes` are the
-    exceptions behind it, nearest first. `timestamp` is aware UTC: when it happened, or (resolved) when it
+    exceptions behind it, nearest first. `project` is a slug, if the sender named one. `timestamp` is aware UTC: when it happened, or (resolved) when it
     ended; None when the sender did not say. Texts are bounded and free of NUL.
     """
 
@@ -71,6 +71,7 @@ class IncomingAlert(Struct, frozen=True, kw_only=True):
     frames: tuple[ReportedFrame, ...] = ()
     causes: tuple[Cause, ...] = ()
     timestamp: datetime | None = None
+    project: str | None = None
     service_name: str | None = None
     environment: str | None = None
     release: str | None = None
@@ -94,6 +95,7 @@ class IncomingDeployment(Struct, frozen=True, kw_only=True):
     release: str | None = None
     commit_hash: str | None = None
     environment: str | None = None
+    project: str | None = None
     service_name: str | None = None
     deployed_at: datetime | None = None
     description: str = ""

@@ -8,17 +8,13 @@ way to them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import TypeAlias
 
 from msgspec import Struct
 
 from hefesto_api.domain import traces
 from hefesto_api.domain.alert import IncomingAlert, ReportedFrame
-
-InProject: TypeAlias = Callable[[traces.Frame], str | None]
-"""Returns the project's path of a frame, None for a frame that is not the project's."""
 
 _MOST_FRAMES = 30  # innermost, that tell one crash from another
 _MOST_ERRORS = 5  # of a chain, that differ
@@ -67,11 +63,11 @@ class _Error(Struct, frozen=True):
     frames: tuple[traces.Frame, ...]
 
 
-def fingerprint(incoming: IncomingAlert, in_project: InProject | None = None) -> str:
+def fingerprint(incoming: IncomingAlert, in_project: traces.IsInApp | None = None) -> str:
     """Return the same text (32 characters) for alerts of one project that have the same cause.
 
-    With a stack: the errors' types and the functions that are the project's; where none is, those that the
-    sender or a guess takes for the application's, else all. Without: the sender's own group, else the
+    With a stack: the errors' types and the functions of which `in_project` holds; where none is, those that
+    the sender or a guess takes for the application's, else all. Without: the sender's own group, else the
     message without its values, with type and service.
     """
     told = "\0".join(_parts(incoming, in_project))
@@ -101,7 +97,7 @@ def plain_place(file: str) -> str:
     return _BUILD.sub("", "/".join(path.rstrip("/").split("/")[-2:]))
 
 
-def _parts(incoming: IncomingAlert, in_project: InProject | None) -> Iterator[str]:
+def _parts(incoming: IncomingAlert, in_project: traces.IsInApp | None) -> Iterator[str]:
     errors = _errors(incoming)
     if any(error.frames for error in errors):
         yield "stack"
@@ -120,12 +116,12 @@ def _of_words(incoming: IncomingAlert) -> Iterator[str]:
         yield incoming.alert_id
 
 
-def _of_stack(errors: Sequence[_Error], in_project: InProject | None) -> Iterator[str]:
+def _of_stack(errors: Sequence[_Error], in_project: traces.IsInApp | None) -> Iterator[str]:
     ours = [_steps(error, in_project) for error in errors] if in_project else []
     if not any(ours):
-        ours = [[_guessed(frame) for frame in error.frames if frame.in_app] for error in errors]
+        ours = [[_step(frame) for frame in error.frames if frame.in_app] for error in errors]
     if not any(ours):
-        ours = [[_guessed(frame) for frame in error.frames] for error in errors]
+        ours = [[_step(frame) for frame in error.frames] for error in errors]
     told = (_told(error, steps) for error, steps in zip(errors, ours, strict=True))
     yield from list(dict.fromkeys(told))[:_MOST_ERRORS]
     if not any(len(step.function) >= _TELLING for steps in ours for step in steps):
@@ -138,17 +134,12 @@ def _told(error: _Error, steps: Sequence[_Step]) -> str:
     return "\n".join([kind, *(f"{step.place}\t{step.function}" for step in _once(steps))])
 
 
-def _steps(error: _Error, in_project: InProject) -> list[_Step]:
-    placed = ((frame, in_project(frame)) for frame in error.frames)
-    return [_Step(_function(frame), path) for frame, path in placed if path is not None]
+def _steps(error: _Error, in_project: traces.IsInApp) -> list[_Step]:
+    return [_step(frame) for frame in error.frames if in_project(frame)]
 
 
-def _guessed(frame: traces.Frame) -> _Step:
-    return _Step(_function(frame), plain_place(frame.file or frame.module or ""))
-
-
-def _function(frame: traces.Frame) -> str:
-    return plain_function(frame.function or "")
+def _step(frame: traces.Frame) -> _Step:
+    return _Step(plain_function(frame.function or ""), plain_place(frame.file or frame.module or ""))
 
 
 def _once(steps: Sequence[_Step]) -> list[_Step]:

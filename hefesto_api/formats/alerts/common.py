@@ -1,5 +1,6 @@
 """What several tools tell in the same names: where it ran, what broke, which calls led there."""
 
+import re
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -9,6 +10,7 @@ from hefesto_api.formats.alerts.payload import Node
 
 _FRAMES_HEAD, _FRAMES_TAIL = 50, 200  # kept of a deeper stack: the crash is at the end
 _LINES = 2**31 - 1
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 class Running(TypedDict):
@@ -34,6 +36,12 @@ def running(node: Node) -> Running:
         "release": release,
         "commit_hash": texts.commit_of(commit) or texts.commit_in_release(release),
     }
+
+
+def project(node: Node) -> str | None:
+    """Read the slug of the project; a name that is none of ours is as if it were not there."""
+    found = node.text("project") or ""
+    return found if _SLUG.fullmatch(found) else None
 
 
 def trace(node: Node) -> str | None:

@@ -71,6 +71,7 @@ def alert(node: Node, alert_id: str, source: str, kind: str = "") -> IncomingAle
         affected_users=node.count("affected_users", "users_affected"),
         links=node.links("url", "link", "runbook_url", "dashboard_url"),
         metadata=texts.bounded(node.child("metadata").fields),
+        project=common.project(node),
         **common.running(node),
     )
 
@@ -92,5 +93,6 @@ def deployment(node: Node, deployment_id: str, source: str) -> IncomingDeploymen
         description=node.text("description", "summary", "title", limit=texts.LONG) or "",
         links=node.links("url", "link"),
         metadata=texts.bounded(node.child("metadata").fields),
+        project=common.project(node),
         **ran,
     )

@@ -1,0 +1,1 @@
+"""Alerts: what is wrong in production now, and what people did about it."""

@@ -1,0 +1,1 @@
+"""Intake: what monitoring tools send is kept, acknowledged, and read by the queue."""

@@ -1,0 +1,86 @@
+"""What alerts and deployments that came in do to what is kept; also when one comes alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from hefesto_api.domain import grouping
+from hefesto_api.domain.alert import AlertState, IncomingAlert, IncomingDeployment
+from hefesto_api.storage import alert_changes, alerts, deployments, jobs, projects
+
+if TYPE_CHECKING:
+    from hefesto_api.features.intake.homes import Home, Homes
+    from hefesto_api.storage.base import Session
+
+CORRELATION = "correlation"  # the kind of the job that looks for an alert's cause
+
+
+class Planned(Struct, frozen=True):
+    """An alert or a deployment, its project, and (of an alert) what it is grouped by."""
+
+    item: IncomingAlert | IncomingDeployment
+    home: Home
+    fingerprint: str = ""
+
+
+class Effect(Struct, frozen=True):
+    """What became of one: new, counted, repeated, resolved, unknown (nothing to resolve) or deployed.
+
+    `id` is our id of the alert or the deployment, None of what is unknown.
+    """
+
+    kind: str
+    id: str | None
+
+
+def plan(item: IncomingAlert | IncomingDeployment, home: Home, homes: Homes) -> Planned:
+    """Work out, before a transaction, what takes long: an alert's fingerprint."""
+    if isinstance(item, IncomingDeployment):
+        return Planned(item, home)
+    return Planned(item, home, grouping.fingerprint(item, homes.is_ours(home)))
+
+
+def carry_out(session: Session, planned: list[Planned]) -> list[Effect]:
+    """Record what was planned, ask for the correlation of what is new, and announce it all at the end."""
+    made: dict[str, str] = {}
+    effects = [_one(session, one, _project_id(session, one.home, made)) for one in planned]
+    for effect in effects:
+        if effect.kind in _ANNOUNCED and effect.id is not None:
+            alerts.announce(session, _ANNOUNCED[effect.kind], effect.id)
+    return effects
+
+
+_ANNOUNCED = {"new": "created", "resolved": "resolved"}
+
+
+def _project_id(session: Session, home: Home, made: dict[str, str]) -> str:
+    if home.id is not None:
+        return home.id
+    if home.slug not in made:
+        made[home.slug] = projects.ensure(session, home.slug).id
+    return made[home.slug]
+
+
+def _one(session: Session, planned: Planned, project_id: str) -> Effect:
+    item = planned.item
+    if isinstance(item, IncomingDeployment):
+        return _deployed(session, project_id, item)
+    if item.state is AlertState.RESOLVED:
+        ended = alert_changes.end(session, project_id, item, planned.fingerprint)
+        return Effect("resolved" if ended else "unknown", ended)
+    recorded = alerts.record(session, project_id, item, planned.fingerprint, announced=False)
+    if recorded.is_repeat_delivery:
+        return Effect("repeated", recorded.alert_id)
+    if not recorded.is_new:
+        return Effect("counted", recorded.alert_id)
+    jobs.enqueue(session, CORRELATION, {"alert_id": recorded.alert_id})
+    return Effect("new", recorded.alert_id)
+
+
+def _deployed(session: Session, project_id: str, item: IncomingDeployment) -> Effect:
+    found = deployments.record(
+        session, project_id, item.environment, item.commit_hash, item.release, item.deployed_at, item.source
+    )
+    return Effect("deployed", found.id)
