@@ -22,6 +22,7 @@ from hefesto_api.features.findings import owners_routes as owners
 from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
 from hefesto_api.features.health import system
+from hefesto_api.features.intake import routes as intake
 from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
@@ -75,6 +76,7 @@ FEATURES: tuple[Feature, ...] = (
     findings,
     owners,
     identity,
+    intake,
     deployments,
     metrics,
     project_quality,
