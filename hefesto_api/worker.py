@@ -26,6 +26,8 @@ from hefesto_api.features.analysis import execution
 from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
+from hefesto_api.features.intake import reading
+from hefesto_api.features.iris import indexing
 from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
 from hefesto_api.storage.jobs import LeaseLost
 
@@ -71,7 +73,24 @@ def analyse(slot: Slot, job: Job) -> None:
     hooks = Hooks(
         hold=lambda session: jobs.hold(session, job), stop=slot.stop, roots=slot.runtime.settings.roots
     )
-    execution.execute(slot.runtime.db, slot.engine, job.payload["analysis_id"], hooks)
+    record = execution.execute(slot.runtime.db, slot.engine, job.payload["analysis_id"], hooks)
+    indexing.after_analysis(slot.runtime.db, record)
+
+
+def index_history(slot: Slot, job: Job) -> None:
+    """Index the history of a project's repository, or go on with it."""
+    hooks = indexing.Hooks(hold=lambda session: jobs.hold(session, job), stopped=slot.stop.is_set)
+    wanted, roots = job.payload, slot.runtime.settings.roots
+    if not indexing.index(slot.runtime.db, wanted["project_id"], wanted.get("commit"), roots, hooks):
+        raise Interrupted
+
+
+def take_in(slot: Slot, job: Job) -> None:
+    """Read what monitoring tools sent."""
+    db = slot.runtime.db
+    reading.read_all(db, lambda session: jobs.hold(session, job), slot.stop.is_set)
+    if slot.stop.is_set():
+        raise Interrupted
 
 
 def keep_up(slot: Slot, job: Job) -> None:
@@ -107,6 +126,8 @@ def give_up_analysis(runtime: Runtime, job: Job) -> None:
 
 KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "analysis": analyse,
+    "intake": take_in,
+    "history": index_history,
     "upkeep": keep_up,
     "deployment_verdicts": judge_deployments,
 }

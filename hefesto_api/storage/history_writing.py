@@ -111,6 +111,34 @@ def write(session: Session, record: HistoryRecord, stage: Sequence[NewCommit], n
     bulk.execute(session, _insert(dialect, "history_commits"), [_commit_row(record.id, one) for one in stage])
 
 
+def advance(
+    session: Session,
+    record: HistoryRecord,
+    head: str,
+    stage: Sequence[NewCommit],
+    *,
+    floor: int,
+    cut: str | None,
+) -> None:
+    """Note how far down the indexing of a head has come."""
+    top = sa.case((histories.c.top < stage[0].ordinal, stage[0].ordinal), else_=histories.c.top)
+    change(
+        session,
+        record.id,
+        pending=head,
+        floor=floor,
+        low=stage[-1].ordinal,
+        top=top,
+        cut=cut,
+        revision=histories.c.revision + len(stage),
+    )
+
+
+def complete(session: Session, history_id: int, head: str) -> None:
+    """Note that a head was indexed whole."""
+    change(session, history_id, head=head, pending=None, floor=histories.c.top, low=None)
+
+
 def drop_some(session: Session, history_id: int, limit: int) -> int:
     """Delete some of what belongs to a history, then itself; return how many rows (0: it is gone)."""
     for table in _PARTS:
@@ -121,6 +149,12 @@ def drop_some(session: Session, history_id: int, limit: int) -> int:
         if gone:
             return gone
     return session.execute(sa.delete(histories).where(histories.c.id == history_id)).rowcount
+
+
+def drop_of_project(session: Session, project_id: str, limit: int) -> int:
+    """Delete some of what belongs to a project's histories; return how many rows (0: nothing is left)."""
+    found = of_project(session, project_id)
+    return drop_some(session, found[0].id, limit) if found else 0
 
 
 def _commit_row(history_id: int, one: NewCommit) -> dict[str, Any]:

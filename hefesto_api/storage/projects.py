@@ -11,7 +11,7 @@ from msgspec import Struct, structs
 
 from hefesto_api.domain import clock, ids
 from hefesto_api.domain.errors import Conflict, NotFound, PreconditionFailed
-from hefesto_api.storage import hot
+from hefesto_api.storage import history_writing, hot
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
 
 projects = sa.Table(
@@ -169,7 +169,7 @@ def delete_some(session: Session, project_id: str, *, limit: int) -> int:
         some = sa.select(table.c.id).where(table.c.project_id == project_id).limit(limit)
         if gone := session.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount:
             return gone
-    return 0
+    return history_writing.drop_of_project(session, project_id, limit)
 
 
 def _new(slug: str, name: str | None, fields: dict[str, Any]) -> ProjectRecord:

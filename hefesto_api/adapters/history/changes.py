@@ -84,9 +84,9 @@ class Comparison:
         """Pair files that vanished with those that appeared: by content where that is affordable."""
         gone, came = [], []
         for delta in diff.deltas:
-            if delta.status == DeltaStatus.DELETED:
+            if delta.status == DeltaStatus.DELETED and delta.old_file.mode in _REGULAR:
                 gone.append(delta.old_file.id)
-            elif delta.status == DeltaStatus.ADDED:
+            elif delta.status == DeltaStatus.ADDED and delta.new_file.mode in _REGULAR:
                 came.append(delta.new_file.id)
         if not gone or not came:
             return
