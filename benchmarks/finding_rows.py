@@ -19,9 +19,9 @@ import sqlalchemy as sa
 from hefesto_api.analyzers import catalogue
 from hefesto_api.domain.finding import Severity
 from hefesto_api.domain.identity import Fingerprints
-from hefesto_api.storage import migrate, sightings
+from hefesto_api.storage import migrate
 from hefesto_api.storage.database import Database, open_database
-from hefesto_api.storage.findings import findings
+from hefesto_api.storage.findings import findings, pack_prints
 from hefesto_api.storage.projects import projects
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ SEVERITIES: Final = dict(zip(Severity, (40, 30, 22, 8), strict=True))
 STATUSES: Final = {"open": 71, "resolved": 20, "ignored": 4, "acknowledged": 4, "wontfix": 1}
 COLUMNS: Final = tuple(column.name for column in findings.columns)
 _BATCH: Final = 20_000
-_PRINTS: Final = sightings.pack_prints(Fingerprints(1, *("0123456789abcdef",) * 6))
+_PRINTS: Final = pack_prints(Fingerprints(1, *("0123456789abcdef",) * 6))
 
 
 def sqlite(count: int, folder: Path) -> Database:

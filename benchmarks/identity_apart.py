@@ -108,7 +108,8 @@ def _doubled(world: World, files: Files, spots: Mapping[str, list[Spot]]) -> Pai
 def _function_for_function(world: World, files: Files, rows: Sequence[Row]) -> Pairs:
     """One function goes while another of the same file, with a finding of the same rule, comes."""
     before, after = dict(files), dict(files)
-    fresh: dict[tuple[str, str], str] = {}  # the text of the function that goes for it
+    fresh: set[tuple[str, str]] = set()
+    gone: dict[str, list[str]] = {}  # the texts of the functions that go, by file
     for path, found in by_file(rows).items():
         tree = edits.parse(files[path])
         if tree is None:
@@ -120,15 +121,16 @@ def _function_for_function(world: World, files: Files, rows: Sequence[Row]) -> P
             if not _like(spans[one][0][2], spans[other][0][2]):
                 before[path] = _blank(before[path], *spans[other][0][:2])
                 after[path] = _blank(after[path], *spans[one][0][:2])
-                fresh[path, other] = spans[one][0][2]
+                fresh.add((path, other))
+                gone.setdefault(path, []).append(spans[one][0][2])
     world.restore("empty")
     world.become(before)
     known = {row.id: row for row in standing(world.scan())}
     world.become(after)
     came = [row for row in standing(world.scan()) if (row.path, row.symbol or "") in fresh]
-    # with two equal lines on either side it looks just as if the function had been renamed
+    # with two equal lines on either side it looks just as if one that goes had been renamed
     apart = [
-        row for row in came if _around(after[row.path], row.line) not in fresh[row.path, row.symbol or ""]
+        row for row in came if not any(_around(after[row.path], row.line) in text for text in gone[row.path])
     ]
     return "one function goes, another comes", len(apart), [row for row in apart if row.id in known]
 

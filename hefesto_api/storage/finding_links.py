@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
+from hefesto_api.domain.lifecycle import OWN, TAKEN, Apart, KnownFinding, Merged
 from hefesto_api.storage.base import Blob, Json, Serial, Session, Text, UtcDateTime, metadata
-from hefesto_api.storage.findings import findings
+from hefesto_api.storage.findings import findings, unpack_prints
 
 MERGED = "merged"
 PARTED = "parted"
@@ -23,7 +25,7 @@ finding_links = sa.Table(
     sa.Column("finding_id", Text, sa.ForeignKey("findings.id", ondelete="CASCADE"), nullable=False),
     sa.Column("other_id", Text, nullable=False),  # no foreign key: a parting outlives the other finding
     sa.Column("prints", Blob, nullable=False),
-    sa.Column("standing", sa.Boolean, nullable=False),
+    sa.Column("place", Text, nullable=False),
     sa.Column("before", Json),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("created_by", Text),
@@ -36,9 +38,10 @@ finding_links = sa.Table(
 class FindingLink(Struct, frozen=True):
     """A row of `finding_links`.
 
-    MERGED: `finding_id` is the finding that remains, `other_id` the one merged into it. `prints` are those
-    that the remaining one had of its own (empty: none), `standing` says whether both places were seen last
-    time, `before` what the merged one's decision was.
+    MERGED: `finding_id` is the finding that remains, `other_id` the one merged into it. `place` says what
+    was seen last: OWN (of the two, the place that the remaining one has of its own), BOTH, or TAKEN (the
+    remaining one has taken the other's). `prints` are those that the remaining one had at its own place,
+    `before` is what had been decided about the merged one.
     PARTED: the two are never one again; there is a link each way. `prints` are the other's when they were
     parted.
     """
@@ -49,10 +52,32 @@ class FindingLink(Struct, frozen=True):
     finding_id: str
     other_id: str
     prints: bytes
-    standing: bool
+    place: str
     before: dict[str, Any] | None
     created_at: datetime
     created_by: str | None
+
+
+class Linked:
+    """What people said of the findings of a project, for each of them."""
+
+    def __init__(self, links: Iterable[FindingLink]) -> None:
+        self._merged: dict[str, Merged] = {}
+        self._apart: dict[str, list[Apart]] = {}
+        for one in links:
+            if one.kind == MERGED:
+                merged = Merged(one.finding_id, one.id, one.place, unpack_prints(one.prints))
+                self._merged[one.other_id] = merged
+            else:
+                apart = Apart(one.other_id, unpack_prints(one.prints))
+                self._apart.setdefault(one.finding_id, []).append(apart)
+
+    def told_of(self, known: KnownFinding) -> KnownFinding:
+        """Return a finding with what was said of it."""
+        if known.id in self._merged or known.id in self._apart:
+            apart = tuple(self._apart.get(known.id, ()))
+            return structs.replace(known, merged=self._merged.get(known.id), apart=apart)
+        return known
 
 
 _INSERT = sa.insert(finding_links)
@@ -69,11 +94,9 @@ _OF_FINDING = (
 _SURVIVOR = sa.select(finding_links.c.finding_id).where(
     finding_links.c.other_id == sa.bindparam("id"), finding_links.c.kind == MERGED
 )
-_SET_STANDING = (
-    sa.update(finding_links)
-    .where(finding_links.c.id == sa.bindparam("of_id"))
-    .values(standing=sa.bindparam("now_standing"))
-)
+_OF_ID = sa.update(finding_links).where(finding_links.c.id == sa.bindparam("of_id"))
+_SET_PLACE = _OF_ID.values(place=sa.bindparam("new_place"))
+_TAKE = _OF_ID.values(place=TAKEN, prints=sa.bindparam("own_prints"))
 
 
 def add(session: Session, link: FindingLink) -> None:
@@ -83,9 +106,10 @@ def add(session: Session, link: FindingLink) -> None:
     session.execute(_INSERT, row)
 
 
-def of_project(session: Session, project_id: str) -> list[FindingLink]:
-    """Return all links of a project: made by hand, they are few."""
-    return [FindingLink(*row) for row in session.execute(_OF_PROJECT, {"project_id": project_id})]
+def linked(session: Session, project_id: str) -> Linked:
+    """Return all that was said of the findings of a project: links are made by hand, they are few."""
+    rows = session.execute(_OF_PROJECT, {"project_id": project_id})
+    return Linked(FindingLink(*row) for row in rows)
 
 
 def of_finding(session: Session, finding_id: str) -> list[FindingLink]:
@@ -99,9 +123,20 @@ def survivor(session: Session, finding_id: str) -> str | None:
     return found
 
 
-def set_standing(session: Session, link_id: int, standing: bool) -> None:
-    """Note whether the places of both findings of a merge were seen."""
-    session.execute(_SET_STANDING, {"of_id": link_id, "now_standing": standing})
+def set_place(session: Session, link_id: int, place: str) -> None:
+    """Note which places of a merge were seen."""
+    session.execute(_SET_PLACE, {"of_id": link_id, "new_place": place})
+
+
+def take(session: Session, link_id: int, own_prints: bytes) -> None:
+    """Note that the remaining finding took the other place, and what it was known by until then."""
+    session.execute(_TAKE, {"of_id": link_id, "own_prints": own_prints})
+
+
+def give_back(session: Session, link_id: int, merged_id: str, prints: bytes) -> None:
+    """Note that the remaining finding is at its own place again; `prints` are those of the other."""
+    set_place(session, link_id, OWN)
+    session.execute(sa.update(findings).where(findings.c.id == merged_id).values(prints=prints))
 
 
 def remove(session: Session, one: str, other: str, kind: str) -> None:
@@ -113,6 +148,20 @@ def remove(session: Session, one: str, other: str, kind: str) -> None:
             finding_links.c.finding_id.in_(pair),
             finding_links.c.other_id.in_(pair),
         )
+    )
+
+
+def merged_ids(project_id: str) -> sa.Select[tuple[str]]:
+    """Return the query for the findings of a project that were merged into others."""
+    return sa.select(finding_links.c.other_id).where(
+        finding_links.c.project_id == project_id, finding_links.c.kind == MERGED
+    )
+
+
+def merged_into_any(remaining: sa.Select[Any]) -> sa.Select[tuple[str]]:
+    """Return the query for the findings that were merged into any that a query of ids returns."""
+    return sa.select(finding_links.c.other_id).where(
+        finding_links.c.kind == MERGED, finding_links.c.finding_id.in_(remaining)
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain.errors import NotFound, PreconditionFailed
+from hefesto_api.domain.identity import Fingerprints
 from hefesto_api.storage.base import Blob, Json, Serial, Session, Text, UtcDateTime, metadata
 
 # A list merges a range for each severity (finding_pages): fewer indexes than one for each order.
@@ -135,6 +137,19 @@ class HistoryEntry(Struct, frozen=True):
     data: dict[str, Any] | None = None
 
 
+_PRINTS = msgspec.msgpack.Decoder(Fingerprints)
+
+
+def pack_prints(prints: Fingerprints) -> bytes:
+    """Encode the fingerprints as a finding's row keeps them."""
+    return msgspec.msgpack.encode(prints)
+
+
+def unpack_prints(packed: bytes) -> Fingerprints:
+    """Decode the fingerprints of a finding's row."""
+    return _PRINTS.decode(packed)
+
+
 _INSERT = sa.insert(findings)
 _ADD_HISTORY = sa.insert(finding_history)
 _BY_ID = sa.select(findings).where(findings.c.id == sa.bindparam("id"))
@@ -143,6 +158,7 @@ _HISTORY = (
     .where(finding_history.c.finding_id == sa.bindparam("finding_id"))
     .order_by(finding_history.c.id)
 )
+_EVENTS = _HISTORY.with_only_columns(finding_history.c.id, *_HISTORY.selected_columns)
 
 
 def insert(session: Session, records: Iterable[FindingRecord]) -> None:
@@ -177,6 +193,12 @@ def add_history(session: Session, entries: Iterable[HistoryEntry]) -> None:
 def history(session: Session, finding_id: str) -> list[HistoryEntry]:
     """Return what happened to a finding, oldest first."""
     return [HistoryEntry(*row) for row in session.execute(_HISTORY, {"finding_id": finding_id})]
+
+
+def events(session: Session, finding_id: str) -> list[tuple[int, HistoryEntry]]:
+    """Return the history with the numbers by which its entries can be named."""
+    rows = session.execute(_EVENTS, {"finding_id": finding_id})
+    return [(row[0], HistoryEntry(*row[1:])) for row in rows]
 
 
 def last_comment(session: Session, finding_id: str) -> str | None:

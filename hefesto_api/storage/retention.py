@@ -11,6 +11,7 @@ from hefesto_api.domain import clock
 from hefesto_api.storage.analyses import ACTIVE, analyses, batches
 from hefesto_api.storage.base import UtcDateTime
 from hefesto_api.storage.contents import project_files
+from hefesto_api.storage.finding_links import MERGED, finding_links
 from hefesto_api.storage.findings import findings
 
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ def _delete(table: sa.Table, *old: sa.ColumnElement[bool]) -> sa.Delete:
 
 
 _BEFORE = sa.bindparam("before", type_=UtcDateTime)
-_OLD_FINDINGS = _delete(findings, findings.c.status == "resolved", findings.c.resolved_at < _BEFORE)
+_OLD_FINDINGS = _delete(
+    findings,
+    findings.c.status == "resolved",
+    findings.c.resolved_at < _BEFORE,
+    # What was merged into another is how the later sightings of its place are known to be that one's.
+    findings.c.id.not_in(sa.select(finding_links.c.other_id).where(finding_links.c.kind == MERGED)),
+)
 
 _newer, _other = analyses.alias(), analyses.alias()
 _IS_SURPASSED = sa.exists().where(

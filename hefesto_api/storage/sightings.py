@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import orjson
 import sqlalchemy as sa
 
-from hefesto_api.domain.identity import Fingerprints
 from hefesto_api.domain.lifecycle import FIXED, KnownFinding
-from hefesto_api.storage import bulk
+from hefesto_api.storage import bulk, finding_links
 from hefesto_api.storage.contents import project_files
-from hefesto_api.storage.findings import finding_history, findings
+from hefesto_api.storage.findings import finding_history, findings, unpack_prints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
 
     from hefesto_api.storage.base import Session
 
-_PRINTS = msgspec.msgpack.Decoder(Fingerprints)
 _KNOWN_COLUMNS = (
     "id", "rule_id", "analyzer", "branch", "line", "function_name", "status", "reason", "prints", "file_path",
 )  # fmt: skip
@@ -35,16 +32,6 @@ def _within(dialect: str) -> sa.ColumnElement[bool]:
     return findings.c.file_path.in_(sa.text(_PATHS_SQLITE if dialect == "sqlite" else _PATHS_POSTGRESQL))
 
 
-def pack_prints(prints: Fingerprints) -> bytes:
-    """Encode the fingerprints as a finding's row keeps them."""
-    return msgspec.msgpack.encode(prints)
-
-
-def unpack_prints(packed: bytes) -> Fingerprints:
-    """Decode the fingerprints of a finding's row."""
-    return _PRINTS.decode(packed)
-
-
 def known_in(
     session: Session, project_id: str, paths: Sequence[str], *, tool: str = "hefesto"
 ) -> dict[str, list[KnownFinding]]:
@@ -55,8 +42,9 @@ def known_in(
         _within(session.dialect.name),
     )
     by_path: dict[str, list[KnownFinding]] = {}
+    linked = finding_links.linked(session, project_id)
     for row in session.execute(statement, {"paths": orjson.dumps(paths).decode()}):
-        by_path.setdefault(row.file_path, []).append(_known(row))
+        by_path.setdefault(row.file_path, []).append(linked.told_of(_known(row)))
     return by_path
 
 
@@ -70,7 +58,7 @@ def _known(row: sa.Row[Any]) -> KnownFinding:
         symbol=row.function_name,
         status=row.status,
         reason=row.reason,
-        prints=_PRINTS.decode(row.prints),
+        prints=unpack_prints(row.prints),
     )
 
 
@@ -219,7 +207,7 @@ def seen_by(
 
 
 def resolved_by_hand(session: Session, project_id: str, paths: Sequence[str]) -> set[str]:
-    """Return those of some files that hold a finding a person resolved: an analysis must look again."""
+    """Return those of some files that hold a finding a person resolved or parted: to be looked at again."""
     statement = (
         sa.select(findings.c.file_path)
         .distinct()
@@ -228,10 +216,12 @@ def resolved_by_hand(session: Session, project_id: str, paths: Sequence[str]) ->
             findings.c.tool == "hefesto",
             findings.c.status == "resolved",
             sa.func.coalesce(findings.c.reason, "") != FIXED,
+            findings.c.id.not_in(finding_links.merged_ids(project_id)),
             _within(session.dialect.name),
         )
     )
-    return set(session.execute(statement, {"paths": orjson.dumps(paths).decode()}).scalars())
+    by_hand = set(session.execute(statement, {"paths": orjson.dumps(paths).decode()}).scalars())
+    return by_hand | finding_links.unsettled(session, project_id).intersection(paths)
 
 
 def of_other_branches(session: Session, project_id: str, branch: str, paths: Sequence[str]) -> set[str]:
@@ -280,6 +270,9 @@ def move(session: Session, project_id: str, branch: str, renamed: dict[str, str]
     for new, old in renamed.items():
         same = sa.and_(findings.c.project_id == project_id, findings.c.file_path == old)
         here = sa.and_(same, findings.c.branch == branch)
+        # What was merged into one of them stays with it, wherever it was seen last.
+        merged = finding_links.merged_into_any(sa.select(findings.c.id).where(here))
+        here = sa.and_(same, sa.or_(findings.c.branch == branch, findings.c.id.in_(merged)))
         moved = session.execute(sa.select(findings.c.id).where(here)).scalars().all()
         session.execute(sa.update(findings).where(here).values(file_path=new))
         details = f"The file {old} is {new} now."

@@ -90,11 +90,12 @@ def test_every_change_says_who_when_and_why(service: Service) -> None:
     assert times[-1] <= datetime.now(UTC)
 
 
+@pytest.mark.parametrize("until", [LATER, "incident"])
 @pytest.mark.parametrize("edited", ["", "# one more line\n"])
-def test_a_scan_leaves_every_field_that_a_person_set(service: Service, edited: str) -> None:
+def test_a_scan_leaves_every_field_that_a_person_set(service: Service, edited: str, until: str) -> None:
     service.write("run.py", CODE)
     service.analyze()
-    decision = {"status": "ignored", "reason": "accepted_risk", "ignored_until": LATER, "comment": "Known."}
+    decision = {"status": "ignored", "reason": "accepted_risk", "ignored_until": until, "comment": "Known."}
     triage(service, service.finding(SHELL), **decision)
     before = service.finding(SHELL)
     service.write("run.py", edited + CODE)
@@ -102,7 +103,7 @@ def test_a_scan_leaves_every_field_that_a_person_set(service: Service, edited: s
     after = service.finding(SHELL)
     kept = ("status", "reason", "ignored_until", "updated_at", "updated_by", "history")
     assert {name: after[name] for name in kept} == {name: before[name] for name in kept}
-    assert (after["status"], after["reason"], after["ignored_until"]) == ("ignored", "accepted_risk", LATER)
+    assert (after["status"], after["reason"], after["ignored_until"]) == ("ignored", "accepted_risk", until)
     assert after["occurrence_count"] == 2
 
 

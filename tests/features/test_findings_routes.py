@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
@@ -20,7 +22,7 @@ from hefesto_api.features.findings.schemas import (
     FindingSchema,
     TriagedSchema,
 )
-from hefesto_api.storage import findings, outbox, projects
+from hefesto_api.storage import findings, incidents, outbox, projects
 from tests.answers import data_of, error_of
 from tests.storage.factories import THEN, finding_record
 
@@ -278,6 +280,7 @@ def test_a_new_comment_or_reason_alone_is_kept(idle: Service) -> None:
         ({"status": "ignored", "ignored_until": "soon"}, "ignored_until"),
         ({"status": "ignored", "ignored_until": "2020-01-01"}, "ignored_until"),
         ({"status": "resolved", "ignored_until": "2999-01-01"}, "ignored_until"),
+        ({"status": "wontfix", "ignored_until": "incident"}, "ignored_until"),
     ],
 )
 def test_decisions_that_do_not_fit_are_named(idle: Service, body: dict[str, Any], field: str) -> None:
@@ -334,11 +337,81 @@ def test_several_at_once_each_have_a_result(idle: Service) -> None:
     records = kept(idle, {}, {"status": "wontfix"})
     ids = [records[0].id, UNKNOWN, records[1].id, records[0].id]
     told = bulk(idle, ids=ids, status="wontfix", comment="No.")
-    assert (told["updated"], told["unchanged"], told["failed"]) == (2, 0, 1)
-    assert [one["id"] for one in told["results"]] == ids[:3]
+    assert (told["updated"], told["unchanged"], told["failed"]) == (2, 1, 1)
+    assert [one["id"] for one in told["results"]] == ids
+    assert [one.get("changed") for one in told["results"]] == [True, None, True, False]
     assert told["results"][1]["error"]["code"] == "RESOURCE_NOT_FOUND"
     again = bulk(idle, ids=ids, status="wontfix", comment="No.")
-    assert (again["updated"], again["unchanged"]) == (0, 2)
+    assert (again["updated"], again["unchanged"], again["failed"]) == (0, 3, 1)
+
+
+def test_what_was_merged_fails_alone(idle: Service) -> None:
+    stays, gone, other = kept(idle, {}, {}, {})
+    answer = idle.client.post(f"/api/v1/findings/{gone.id}/merge", json={"into": stays.id})
+    assert answer.status_code == 200
+    told = bulk(idle, ids=[gone.id, other.id], status="acknowledged")
+    assert (told["updated"], told["failed"]) == (1, 1)
+    assert (told["results"][0]["success"], told["results"][0]["error"]["code"]) == (False, "CONFLICT")
+
+
+def test_a_lost_race_fails_alone(any_service: Service) -> None:
+    """Of many who decide about the same findings at once, each gets a result for each; none fails whole."""
+    ids = [one.id for one in kept(any_service, *({} for _ in range(40)))]
+    users = 4
+    start = threading.Barrier(users)
+
+    def decide(number: int) -> dict[str, Any]:
+        start.wait()
+        order = ids if number % 2 else ids[::-1]
+        wanted = {"ids": order, "status": "acknowledged", "comment": f"By {number}."}
+        answer = any_service.client.application.test_client().patch("/api/v1/findings", json=wanted)
+        return {"status": answer.status_code, **answer.get_json()}
+
+    with ThreadPoolExecutor(users) as pool:
+        answers = list(pool.map(decide, range(users)))
+    assert [one["status"] for one in answers] == [200] * users
+    for one in answers:
+        results = one["data"]["results"]
+        assert len(results) == len(ids)
+        assert {result["error"]["code"] for result in results if not result["success"]} <= {"CONFLICT"}
+    done = sum(one["data"]["updated"] for one in answers)
+    told = [any_service.get(f"/findings/{one}")["history"] for one in ids]
+    assert sum(map(len, told)) == done
+
+
+def test_ignored_until_an_incident(idle: Service) -> None:
+    one, two = kept(idle, {}, {})
+    patched(idle, one.id, status="ignored", ignored_until="incident", reason="no_time")
+    bulk(idle, ids=[two.id], status="ignored", ignored_until="incident")
+    assert triage.wake(idle.runtime.db) == 0
+    for each in (one, two):
+        told = idle.get(f"/findings/{each.id}")
+        assert FindingSchema().validate(told) == {}
+        assert (told["status"], told["ignored_until"]) == ("ignored", "incident")
+    assert idle.get(f"/findings/{one.id}")["history"][-1]["details"] == (
+        "Set from open to ignored until it appears in an incident (no time)."
+    )
+    same = bulk(idle, ids=[one.id], status="ignored", ignored_until="incident")
+    assert same["unchanged"] == 1
+    patched(idle, one.id, status="ignored", comment="Still.")
+    assert idle.get(f"/findings/{one.id}")["ignored_until"] == "incident"
+    patched(idle, one.id, status="ignored", ignored_until="2999-01-01")
+    assert idle.get(f"/findings/{one.id}")["ignored_until"].startswith("2999-01-01")
+    patched(idle, two.id, status="reopen")
+    assert idle.get(f"/findings/{two.id}")["ignored_until"] is None
+
+
+def test_an_incident_opens_what_was_ignored_until_one(idle: Service) -> None:
+    (one,) = kept(idle, {})
+    patched(idle, one.id, status="ignored", ignored_until="incident", comment="Not now.")
+    with idle.runtime.db.write() as session:
+        assert incidents.reopen(session, one.id, UNKNOWN, "Seen in an incident.")
+    told = idle.get(f"/findings/{one.id}")
+    assert (told["status"], told["reason"], told["ignored_until"]) == ("open", "incident", None)
+    assert told["history"][-1]["details"].startswith(
+        "Seen in an incident. It was ignored by anonymous since "
+    )
+    assert told["history"][-1]["details"].endswith(": Not now.")
 
 
 def test_several_by_filter(idle: Service) -> None:

@@ -8,7 +8,13 @@ merge would carry a person's decision over to code that this person never saw.
 """
 
 from hefesto_api.domain.identity.matching import EVIDENCE, Known, Matching, Pair, Seen, match
-from hefesto_api.domain.identity.prints import VERSION, Fingerprints, fingerprints, public_fingerprint
+from hefesto_api.domain.identity.prints import (
+    VERSION,
+    Fingerprints,
+    fingerprints,
+    public_fingerprint,
+    telling_apart,
+)
 from hefesto_api.domain.identity.renames import FileTraits, renames, sketch
 
 __all__ = [
@@ -25,4 +31,5 @@ __all__ = [
     "public_fingerprint",
     "renames",
     "sketch",
+    "telling_apart",
 ]

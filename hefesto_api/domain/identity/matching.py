@@ -16,6 +16,7 @@ EVIDENCE = {
     "symbol": "its function and its text, though the lines around it changed",
     "moved": "its text and the lines on one side of it, in a function of the same name elsewhere",
     "text": "its text alone, in a function of the same name elsewhere",
+    "merged": "the place of a finding that was merged into it",
     "position": "the place where it stood, for it was on record from an older version of this program",
 }  # what each pass but the exact one goes by
 

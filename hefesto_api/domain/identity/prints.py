@@ -1,10 +1,10 @@
 """The partial fingerprints of a detection, computed from the content of its file alone."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hefesto_api.domain.finding import Detection, Group
 
@@ -22,6 +22,7 @@ _SIGNATURE = re.compile(
     re.VERBOSE,
 )
 _NUMBERS = re.compile(r"\d+")
+_WEAKER = ("context", "symbol", "text", "before", "after")
 
 
 class Fingerprints(Struct, frozen=True, array_like=True):
@@ -68,6 +69,13 @@ def public_fingerprint(rule_id: str, path: str, exact: str, occurrence: int = 1)
     """
     parts = (f"hefesto/v{VERSION}", rule_id, path, exact, str(occurrence))
     return blake2b("\0".join(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def telling_apart(prints: Fingerprints, others: Iterable[Fingerprints]) -> Fingerprints:
+    """Return prints without the evidence that holds for one of `others` as well; `exact` stays."""
+    shared = {(name, getattr(other, name)) for other in others for name in _WEAKER}
+    void = {name: "" for name in _WEAKER if (name, getattr(prints, name)) in shared}
+    return structs.replace(prints, version=VERSION, **void)
 
 
 class _Page:

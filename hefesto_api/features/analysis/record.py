@@ -11,14 +11,14 @@ from msgspec import Struct, field, structs
 from hefesto_api.analyzers import catalogue
 from hefesto_api.analyzers.base import FileReport
 from hefesto_api.analyzers.engine import ContentKey
-from hefesto_api.domain import identity, ids, lifecycle
+from hefesto_api.domain import ids, lifecycle
 from hefesto_api.domain.finding import Detection
 from hefesto_api.domain.identity import Fingerprints, public_fingerprint
 from hefesto_api.domain.lifecycle import KnownFinding, Plan, Sighting
-from hefesto_api.features.analysis import document
+from hefesto_api.features.analysis import document, recognition
 from hefesto_api.features.analysis.document import Chunk
 from hefesto_api.features.analysis.order import Listed, Order
-from hefesto_api.storage import contents, finding_rules, recorded, sightings
+from hefesto_api.storage import contents, findings, recorded, sightings
 from hefesto_api.storage.base import Session
 from hefesto_api.storage.contents import FileRecord, NewContent
 from hefesto_api.storage.recorded import Recorded
@@ -125,6 +125,7 @@ def apply_to_file(
     marks = _public_fingerprints(path, detections, prints)
     _create(writer, project_id, path, plan, seen, marks)
     _see_again(writer, path, plan, seen, marks)
+    _absorb(writer, path, plan, seen)
     _resolve(writer, plan.gone, "Not found any more where it was looked for")
     return plan
 
@@ -272,7 +273,7 @@ def _create(
         }
         writer.created.append(row)
         writer.history.append(
-            _event(writer, row["id"], "created", f"First seen in {path}, line {detection.line}.")
+            recognition.event(writer, row["id"], "created", f"First seen in {path}, line {detection.line}.")
         )
         writer.chunk.entries.append(
             document.from_detection(row["id"], writer.order.tool, path, detection, marks[at], fresh=True)
@@ -290,7 +291,7 @@ def _see_again(
         detection, prints = seen[sighting.at]
         branch = "" if not writer.order.branch else sighting.known.branch
         writer.seen.append({"id": sighting.known.id} | _place(writer, path, detection, prints, branch))
-        _tell_of(writer, path, sighting, detection)
+        recognition.tell_of(writer, path, sighting, detection)
         regressed = _change_status(writer, sighting)
         entry = document.from_detection(
             sighting.known.id, writer.order.tool, path, detection, marks[sighting.at], fresh=regressed
@@ -298,19 +299,13 @@ def _see_again(
         writer.chunk.entries.append(entry)
 
 
-def _tell_of(writer: Writer, path: str, sighting: Sighting, detection: Detection) -> None:
-    """Write down why what is seen is that finding, where not everything about it is as it was."""
-    known = sighting.known
-    if known.rule_id != detection.rule_id:
-        finding_rules.rename(writer.session, known.id, detection.rule_id)
-        told = f"The rule {known.rule_id} is called {detection.rule_id} now."
-        writer.history.append(_event(writer, known.id, "rule_renamed", told))
-    if sighting.how in identity.EVIDENCE:
-        lines = f"line {known.line} is line {detection.line} now"
-        told = f"Known again by {identity.EVIDENCE[sighting.how]}: {lines}."
-        entry = _event(writer, known.id, "recognized", told)
-        place = {"how": sighting.how, "file_path": path, "from_line": known.line, "to_line": detection.line}
-        writer.history.append(entry | {"data": entry["data"] | place})
+def _absorb(writer: Writer, path: str, plan: Plan, seen: Sequence[tuple[Detection, Fingerprints]]) -> None:
+    """Keep up with the places of findings that were merged into others, while they have one of their own."""
+    for one in plan.absorbed:
+        if one.at is not None:
+            branch = writer.order.branch and one.known.branch
+            writer.seen.append({"id": one.known.id} | _place(writer, path, *seen[one.at], branch))
+        recognition.follow(writer, one)
 
 
 def _change_status(writer: Writer, sighting: Sighting) -> bool:
@@ -320,7 +315,7 @@ def _change_status(writer: Writer, sighting: Sighting) -> bool:
     known = sighting.known
     if not sightings.set_status(writer.session, known, sighting.status, sighting.reason, writer.now):
         return False
-    writer.history.append(_event(writer, known.id, sighting.action, DETAILS[sighting.action]))
+    writer.history.append(recognition.event(writer, known.id, sighting.action, DETAILS[sighting.action]))
     if sighting.action == "regressed":
         writer.chunk.regressed.append(known.id)
         return True
@@ -330,7 +325,9 @@ def _change_status(writer: Writer, sighting: Sighting) -> bool:
 def _resolve(writer: Writer, gone: Sequence[KnownFinding], details: str) -> None:
     for known in gone:
         if sightings.set_status(writer.session, known, "resolved", lifecycle.FIXED, writer.now):
-            writer.history.append(_event(writer, known.id, "fixed", f"{details}{_former(known)}."))
+            entry = recognition.event(writer, known.id, "fixed", f"{details}{_former(known)}.")
+            decided = {"from": known.status, "reason": known.reason}
+            writer.history.append(entry | {"data": entry["data"] | decided})
             writer.chunk.resolved.append(known.id)
 
 
@@ -364,18 +361,7 @@ def _place(
         "cwe": list(detection.cwe),
         "metadata": detection.metadata,
         "suppression": None if suppression is None else structs.asdict(suppression),
-        "prints": sightings.pack_prints(prints),
+        "prints": findings.pack_prints(prints),
         "analysis_id": writer.order.analysis_id,
         "last_seen": writer.now,
-    }
-
-
-def _event(writer: Writer, finding_id: str, action: str, details: str) -> dict[str, Any]:
-    return {
-        "finding_id": finding_id,
-        "timestamp": writer.now,
-        "action": action,
-        "user": None,
-        "details": details,
-        "data": {"analysis_id": writer.order.analysis_id},
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.storage import finding_relatives, sightings
+from hefesto_api.storage import finding_relatives, findings
 
 if TYPE_CHECKING:
     from hefesto_api.storage.base import Session
@@ -24,7 +24,7 @@ def of(session: Session, record: FindingRecord) -> list[dict[str, Any]]:
     within the same function, 0.6 within the same file, else the share of words that the two lines have in
     common (Jaccard), from a half up and below 1.
     """
-    prints = sightings.unpack_prints(record.prints)
+    prints = findings.unpack_prints(record.prints)
     words = _words(record.line_text)
     scored = []
     for other in finding_relatives.candidates(session, record):
@@ -36,7 +36,7 @@ def of(session: Session, record: FindingRecord) -> list[dict[str, Any]]:
 
 
 def _score(record: FindingRecord, text: str, words: set[str], other: Relative) -> float:
-    if text and sightings.unpack_prints(other.prints).text == text:
+    if text and findings.unpack_prints(other.prints).text == text:
         return 1.0
     alike = _alike(words, _words(other.line_text)) * 0.99
     if other.file_path != record.file_path:

@@ -17,6 +17,7 @@ from hefesto_api.web.schemas import Schema
 EXPORTS = ("sarif", "csv", "json", "jsonl", "html", "junit", "codeclimate")
 REASONS = ("false_positive", "accepted_risk", "test_code", "no_time", "duplicate")
 CHANGES = ("acknowledged", "resolved", "ignored", "wontfix", "reopen", "open")
+UNTIL_INCIDENT = "incident"
 MOST_AT_ONCE = 1000
 _GROUPS = tuple(group.value for group in Group)
 _SEVERITIES = tuple(severity.value for severity in Severity)
@@ -61,13 +62,24 @@ class FileQuery(Schema):
     project = fields.text(200)
 
 
+class Until(fields.Moment):
+    """A time, or the word for "until it appears in an incident"."""
+
+    def __init__(self, **options: Any) -> None:
+        told = "A date or an RFC 3339 date-time: open again from then on, within the hour. Or `incident`."
+        super().__init__(metadata={"description": told}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        return value if value == UNTIL_INCIDENT else super()._deserialize(value, attr, data, **options)
+
+
 class TriageSchema(Schema):
     """What a person decides about a finding; null is the same as not given."""
 
     status = fields.Choice(CHANGES, required=True)
     comment = fields.text(1000)
     reason = fields.Choice(REASONS)
-    ignored_until = fields.Moment(metadata={"description": "Open again from then on, within the hour."})
+    ignored_until = Until()
 
     def on_bind_field(self, field_name: str, field_obj: ma.fields.Field[Any]) -> None:
         """Tell that what is optional may be null."""
@@ -190,12 +202,18 @@ class FindingSchema(FindingItemSchema):
     end_line = basic.Integer(required=True)
     metadata = basic.Dict(required=True)
     reason = basic.String(required=True, allow_none=True)
-    ignored_until = basic.DateTime(required=True, allow_none=True)
+    ignored_until = basic.String(
+        required=True, allow_none=True, metadata={"description": "A date-time, or `incident`."}
+    )
     suppression = basic.Nested(SuppressionSchema, required=True, allow_none=True)
     resolved_at = basic.DateTime(required=True, allow_none=True)
     updated_at = basic.DateTime(required=True)
     updated_by = basic.String(required=True, allow_none=True)
-    incidents = basic.List(basic.Dict(), required=True)
+    incidents = basic.List(
+        basic.Dict(),
+        required=True,
+        metadata={"description": "The alerts correlated with it, the latest first."},
+    )
     ownership = basic.Nested(OwnershipSchema)
     history = basic.List(basic.Nested(HistoryEntrySchema), required=True)
     related_findings = basic.List(basic.Nested(RelatedFindingSchema), required=True)
@@ -240,7 +258,7 @@ class TriageErrorSchema(Schema):
 
 
 class TriageResultSchema(Schema):
-    """What became of one finding of several: its new state, or an error."""
+    """What became of one item of several: the finding's new state, or an error."""
 
     id = basic.UUID(required=True)
     success = basic.Boolean(required=True)
@@ -252,7 +270,7 @@ class TriageResultSchema(Schema):
 
 
 class BulkTriagedSchema(Schema):
-    """A result for each finding; `has_more` says that the filter holds for more than were taken."""
+    """A result for each item, as sent; `has_more` says that the filter holds for more than were taken."""
 
     updated = basic.Integer(required=True)
     unchanged = basic.Integer(required=True)

@@ -9,11 +9,12 @@ from hefesto_api.domain import clock
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.finding import Severity
 from hefesto_api.features.findings import owners, relatives, selection
-from hefesto_api.storage import finding_list, findings, projects
+from hefesto_api.storage import correlations, finding_list, findings, projects
 from hefesto_api.storage.finding_list import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
     from hefesto_api.storage.base import Session
@@ -83,12 +84,12 @@ def detail(session: Session, record: FindingRecord, roots: Sequence[Path] = ()) 
         "branch": record.branch or None,
         "analysis_id": record.analysis_id,
         "reason": record.reason,
-        "ignored_until": record.ignored_until and clock.rfc3339(record.ignored_until),
+        "ignored_until": "incident" if record.until_incident else _time(record.ignored_until),
         "suppression": record.suppression and {"justification": "", **record.suppression},
-        "resolved_at": record.resolved_at and clock.rfc3339(record.resolved_at),
+        "resolved_at": _time(record.resolved_at),
         "updated_at": clock.rfc3339(record.updated_at),
         "updated_by": record.updated_by,
-        "incidents": [],
+        "incidents": correlations.incidents_of(session, record.id),
         "ownership": owners.of_finding(session, record, roots),
         "history": [
             {
@@ -127,6 +128,10 @@ def details(record: FindingRecord) -> dict[str, Any]:
         "end_line": max(record.end_line, record.line),
         "metadata": record.metadata,
     }
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else clock.rfc3339(moment)
 
 
 def _of_file(one: ListedFinding) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import HefestoError, Invalid
+from hefesto_api.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from hefesto_api.domain.finding import Status
 from hefesto_api.domain.lifecycle import SUPPRESSED
-from hefesto_api.features.findings import selection, service
+from hefesto_api.features.findings import linking, selection, service
 from hefesto_api.storage import finding_list, findings, outbox
 from hefesto_api.storage.findings import HistoryEntry
 
@@ -26,6 +26,7 @@ MOST_AT_ONCE = 1000
 STAGE = 100
 EVENT_LIMIT = 100
 REOPEN = "reopen"
+UNTIL_INCIDENT = "incident"
 CLOSED = (Status.RESOLVED, Status.IGNORED, Status.WONTFIX)
 
 
@@ -47,16 +48,19 @@ class Decision(NamedTuple):
     reason: str | None = None
     ignored_until: datetime | None = None
     comment: str = ""
+    until_incident: bool = False
 
 
 def decision(wanted: Mapping[str, Any]) -> Decision:
     """Read a decision; raises Invalid for a time that has passed."""
     status = Status.OPEN.value if wanted["status"] == REOPEN else wanted["status"]
     until = wanted.get("ignored_until")
+    incident = until == UNTIL_INCIDENT
+    until = None if incident else until
     if until is not None and until <= clock.now():
         raise Invalid("ignored_until", "This time has passed.", "past")
     reason = None if status == Status.OPEN else wanted.get("reason")
-    return Decision(status, reason, until, wanted.get("comment", ""))
+    return Decision(status, reason, until, wanted.get("comment", ""), incident)
 
 
 def one(
@@ -77,11 +81,13 @@ def one(
 
 def many(db: Database, who: Who, ids: Sequence[str], wanted: Decision) -> dict[str, Any]:
     """Decide about several findings, a stage at a time; return a result for each and the counts."""
-    results: list[dict[str, Any]] = []
-    unique = list(dict.fromkeys(ids))
+    decided: list[dict[str, Any]] = []
+    # In one order, so that two who decide about the same findings never wait for each other.
+    unique = sorted(set(ids))
     for start in range(0, len(unique), STAGE):
         with db.write() as session:
-            results += _stage(session, who, unique[start : start + STAGE], wanted)
+            decided += _stage(session, who, unique[start : start + STAGE], wanted)
+    results = list(_each(ids, {result["id"]: result for result in decided}))
     failed = sum(not result["success"] for result in results)
     updated = sum(result.get("changed", False) for result in results)
     unchanged = len(results) - failed - updated
@@ -113,17 +119,28 @@ def wake(db: Database) -> int:
 _TIME_PASSED = "The time until which it was ignored has passed."
 
 
+def _each(ids: Iterable[str], by_id: Mapping[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield a result for each item that was sent: one that was named before is unchanged by then."""
+    told: set[str] = set()
+    for finding_id in ids:
+        result = by_id[finding_id]
+        again = finding_id in told and result["success"]
+        told.add(finding_id)
+        yield {**result, "changed": False} if again else result
+
+
 def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> Iterator[dict[str, Any]]:
     moved: list[tuple[FindingRecord, str]] = []
     results = []
     for finding_id in ids:
         try:
             record = service.read(session, finding_id, who.allowed)
-        except HefestoError as error:
-            failure = {"code": error.code, "message": error.message}
+            changed = _apply(session, who, record, wanted)
+        except (NotFound, Conflict, PreconditionFailed) as error:
+            code = error.code if isinstance(error, NotFound) else Conflict.code
+            failure = {"code": code, "message": error.message}
             results.append({"id": finding_id, "success": False, "error": failure})
             continue
-        changed = _apply(session, who, record, wanted)
         if changed:
             moved.append((record, wanted.status))
         results.append({**_triaged(changed or record), "success": True, "changed": changed is not None})
@@ -132,11 +149,16 @@ def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> 
 
 
 def _apply(session: Session, who: Who, record: FindingRecord, wanted: Decision) -> FindingRecord | None:
-    """Write a decision with its history; None when everything is so already."""
+    """Write a decision with its history; None when everything is so already.
+
+    Raises Conflict for a finding that was merged into another, PreconditionFailed when somebody else
+    changed it meanwhile.
+    """
+    linking.must_stand_for_itself(session, record)
     # What a comment in the source ignores, a person may ignore for good.
     same = record.status == wanted.status and record.reason != SUPPRESSED
     kept = wanted.reason is None or wanted.reason == record.reason
-    until = wanted.ignored_until == record.ignored_until or wanted.ignored_until is None
+    until = _until(wanted) is None or _until(wanted) == _until(record)
     if same and kept and until:
         if not wanted.comment or wanted.comment == findings.last_comment(session, record.id):
             return None
@@ -150,9 +172,14 @@ def _apply(session: Session, who: Who, record: FindingRecord, wanted: Decision) 
 
 def _kept(record: FindingRecord, wanted: Decision) -> Decision:
     """Return a decision that leaves the status, with what it does not name left as it is."""
-    return wanted._replace(
-        reason=wanted.reason or record.reason, ignored_until=wanted.ignored_until or record.ignored_until
-    )
+    kept = wanted._replace(reason=wanted.reason or record.reason)
+    if _until(wanted) is None:
+        return kept._replace(ignored_until=record.ignored_until, until_incident=record.until_incident)
+    return kept
+
+
+def _until(one: Decision | FindingRecord) -> datetime | str | None:
+    return UNTIL_INCIDENT if one.until_incident else one.ignored_until
 
 
 def _write(
@@ -167,6 +194,7 @@ def _write(
         status=decided.status,
         reason=decided.reason,
         ignored_until=decided.ignored_until,
+        until_incident=decided.until_incident,
         resolved_at=(record.resolved_at or now) if resolved else None,
         updated_at=now,
         updated_by=user,
@@ -182,6 +210,8 @@ def _sentence(record: FindingRecord, wanted: Decision) -> str:
     told = "" if record.status == wanted.status else f"Set from {record.status} to {wanted.status}"
     if wanted.ignored_until is not None:
         told = f"{told or 'Ignored'} until {clock.rfc3339(wanted.ignored_until)}"
+    elif wanted.until_incident:
+        told = f"{told or 'Ignored'} until it appears in an incident"
     if wanted.reason:
         told = f"{told or 'Given a reason'} ({wanted.reason.replace('_', ' ')})"
     if wanted.comment:

@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("finding_id", Text(), nullable=False),
         sa.Column("other_id", Text(), nullable=False),
         sa.Column("prints", sa.LargeBinary(), nullable=False),
-        sa.Column("standing", sa.Boolean(), nullable=False),
+        sa.Column("place", Text(), nullable=False),
         sa.Column("before", Json(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("created_by", Text(), nullable=True),
