@@ -34,7 +34,9 @@ class Parser(FlaskParser):
     }
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:
-        """Return the JSON body."""
+        """Return the JSON body; none at all is an empty object to a schema that may be absent."""
+        if getattr(schema, "MAY_BE_ABSENT", False) and _is_bodiless(req.environ):
+            return {}
         return json_body(req)
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
@@ -62,6 +64,10 @@ def json_body(req: Request) -> Any:
         raise MalformedRequest("There is no body: this route takes JSON.")
     _expect_json(req)
     return strict_json.loads(raw)
+
+
+def _is_bodiless(environ: Mapping[str, Any]) -> bool:
+    return environ.get("CONTENT_LENGTH") in {None, "", "0"} and "HTTP_TRANSFER_ENCODING" not in environ
 
 
 def flattened(messages: Any, path: str = "") -> Iterator[dict[str, str]]:

@@ -13,17 +13,17 @@ import structlog
 from msgspec import Struct
 
 from hefesto_api.domain.errors import HefestoError, Invalid, MalformedRequest, StorageError
-from hefesto_api.features.intake import effects
-from hefesto_api.features.intake.homes import Homes
 from hefesto_api.formats.alerts import SOURCES
+from hefesto_api.storage import alert_effects as effects
 from hefesto_api.storage import intake
+from hefesto_api.storage.alert_homes import Homes
 from hefesto_api.storage.jobs import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from hefesto_api.domain.alert import IncomingAlert, IncomingDeployment
-    from hefesto_api.features.intake.effects import Effect, Planned
+    from hefesto_api.storage.alert_effects import Effect, Planned
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
     from hefesto_api.storage.intake import IntakeRecord

@@ -1,4 +1,4 @@
-"""What alerts and deployments that came in do to what is kept; also when one comes alone."""
+"""What alerts and deployments that came in do to what is kept, whichever door they came through."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hefesto_api.domain.alert import AlertState, IncomingAlert, IncomingDeployme
 from hefesto_api.storage import alert_changes, alerts, deployments, jobs, projects
 
 if TYPE_CHECKING:
-    from hefesto_api.features.intake.homes import Home, Homes
+    from hefesto_api.storage.alert_homes import Home, Homes
     from hefesto_api.storage.base import Session
 
 CORRELATION = "correlation"  # the kind of the job that looks for an alert's cause

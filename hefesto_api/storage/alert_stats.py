@@ -1,0 +1,112 @@
+"""What alerts add up to: how many of which kind, how soon people acted, which come back and which stay."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from hefesto_api.storage import alert_lists
+from hefesto_api.storage.alert_lists import Filter
+from hefesto_api.storage.alerts import RESOLVED, alerts
+from hefesto_api.storage.base import Session
+from hefesto_api.storage.projects import projects
+
+SHOWN = 10
+SERVICES = 100
+FLAPPING = 3  # times that a trouble began within the week
+WEEK = timedelta(days=7)
+STANDING = timedelta(days=1)
+_a = alerts.c
+
+
+class seconds_between(FunctionElement[float]):  # noqa: N801 - used as a function in selects
+    """The seconds from one instant to another."""
+
+    type = sa.Float()
+    inherit_cache = True
+    name = "seconds_between"
+
+
+@compiles(seconds_between)
+def _on_sqlite(element: seconds_between, compiler: Any, **options: Any) -> str:
+    begun, ended = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"((julianday({ended}) - julianday({begun})) * 86400.0)"
+
+
+@compiles(seconds_between, "postgresql")
+def _on_postgresql(element: seconds_between, compiler: Any, **options: Any) -> str:
+    begun, ended = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"extract(epoch FROM {ended} - {begun})::double precision"
+
+
+def counts(session: Session, wanted: Filter) -> dict[str, dict[str, int]]:
+    """Return how many alerts there are of each status, severity, service (the most frequent) and project."""
+    return {
+        "by_status": _by(session, wanted, _a.status),
+        "by_severity": _by(session, wanted, _a.severity),
+        "by_service": _by(session, wanted, _a.service_name),
+        "by_project": _by(session, wanted, projects.c.slug),
+    }
+
+
+def mean_times(session: Session, wanted: Filter) -> tuple[float | None, float | None]:
+    """Return the mean seconds until alerts were acknowledged and resolved; None where none was.
+
+    The first runs from when we were told, since nobody could know before; the second from the first
+    occurrence, since a sender's word of the end is in the sender's time as well.
+    """
+    acknowledged = sa.func.avg(seconds_between(_a.created_at, _a.acknowledged_at))
+    resolved = sa.func.avg(seconds_between(_a.first_seen, _a.resolved_at))
+    where, values = alert_lists.conditions(wanted)
+    row = session.execute(sa.select(acknowledged, resolved).where(*where), values).one()
+    return tuple(None if one is None else max(float(one), 0.0) for one in row)  # type: ignore[return-value] # two
+
+
+def top(session: Session, wanted: Filter) -> list[sa.Row[Any]]:
+    """Return the open alerts that occurred most often."""
+    return _some(session, wanted, _a.occurrence_count.desc(), _a.status != RESOLVED)
+
+
+def standing(session: Session, wanted: Filter, now: datetime) -> list[sa.Row[Any]]:
+    """Return the alerts that have been open for more than a day, the longest first."""
+    return _some(session, wanted, _a.first_seen.asc(), _a.status != RESOLVED, _a.first_seen < now - STANDING)
+
+
+def flapping(session: Session, wanted: Filter, now: datetime) -> list[sa.Row[Any]]:
+    """Return the troubles that began several times within a week: fingerprint, times, the latest's id."""
+    where, values = alert_lists.conditions(wanted)
+    times = sa.func.count().label("times")
+    statement = (
+        sa.select(_a.fingerprint, times, sa.func.max(_a.id).label("id"))
+        .where(*where, _a.created_at >= now - WEEK)
+        .group_by(_a.project_id, _a.fingerprint)
+        .having(times >= FLAPPING)
+        .order_by(times.desc(), _a.fingerprint)
+        .limit(SHOWN)
+    )
+    return list(session.execute(statement, values))
+
+
+def _some(session: Session, wanted: Filter, order: Any, *more: sa.ColumnElement[bool]) -> list[sa.Row[Any]]:
+    where, values = alert_lists.conditions(wanted)
+    statement = sa.select(_a.id).where(*where, *more).order_by(order, _a.id).limit(SHOWN)
+    return list(session.execute(statement, values))
+
+
+def _by(session: Session, wanted: Filter, column: sa.ColumnElement[Any]) -> dict[str, int]:
+    where, values = alert_lists.conditions(wanted)
+    number = sa.func.count().label("number")
+    statement = (
+        sa.select(column, number)
+        .select_from(alerts)
+        .join(projects, projects.c.id == _a.project_id)
+        .where(*where, column.is_not(None))
+        .group_by(column)
+        .order_by(number.desc(), column)
+        .limit(SERVICES)
+    )
+    return {row[0]: row[1] for row in session.execute(statement, values)}
