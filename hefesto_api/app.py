@@ -14,6 +14,7 @@ from flask import Flask
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
 from hefesto_api.adapters import logs
+from hefesto_api.features.alerts import routes as alerts
 from hefesto_api.features.analysis import routes as analysis
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.deployments import routes as deployments
@@ -23,6 +24,7 @@ from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
 from hefesto_api.features.health import system
 from hefesto_api.features.intake import routes as intake
+from hefesto_api.features.iris import correlation_routes as correlations
 from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
@@ -76,7 +78,9 @@ FEATURES: tuple[Feature, ...] = (
     findings,
     owners,
     identity,
+    alerts,
     intake,
+    correlations,
     deployments,
     metrics,
     project_quality,

@@ -27,7 +27,7 @@ from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
-from hefesto_api.features.iris import indexing
+from hefesto_api.features.iris import correlating, indexing
 from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
 from hefesto_api.storage.jobs import LeaseLost
 
@@ -118,6 +118,13 @@ def judge_deployments(slot: Slot, job: Job) -> None:
     judging.judge_due(slot.runtime.db)
 
 
+def correlate(slot: Slot, job: Job) -> None:
+    """Find out what is behind an alert on record, if nobody did."""
+    held = slot.runtime
+    desk = correlating.Desk(held.db, held.memory, held.settings.roots, held.settings.correlation_threshold)
+    correlating.correlate_recorded(desk, job.payload["alert_id"])
+
+
 def give_up_analysis(runtime: Runtime, job: Job) -> None:
     """Tell those who wait that an analysis will not be tried again."""
     reason = f"Given up after {job.attempts} attempts; the worker's log says why each of them ended."
@@ -129,6 +136,7 @@ KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "intake": take_in,
     "history": index_history,
     "upkeep": keep_up,
+    "correlation": correlate,
     "deployment_verdicts": judge_deployments,
 }
 GIVEN_UP: Mapping[str, Callable[[Runtime, Job], None]] = {"analysis": give_up_analysis}

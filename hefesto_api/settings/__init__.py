@@ -94,6 +94,9 @@ class Settings:
     )
     max_function_lines: int = _setting(50, of.integer(1, 100_000), "Lines that a function may have")
     max_parameters: int = _setting(5, of.integer(0, 1000), "Parameters that a function may have")
+    correlation_threshold: float = _setting(
+        0.7, of.number(0, 1), "Confidence from which a finding that was put aside is opened by an incident"
+    )
     enforce_docstrings: bool = _setting(False, of.flag, "Whether missing docstrings are reported")
     analysis_processes: int = _setting(
         0, of.integer(1, 256), "Parser processes", shown="one for each processor, at most 8"

@@ -71,14 +71,14 @@ def _read(session: Session, *wanted: sa.ColumnElement[bool]) -> list[NewFinding]
     columns: list[sa.Column[Any]] = [
         _f[name] for name in NewFinding.__struct_fields__ if name != "commit_hash"
     ]
-    statement = (
+    statement: sa.Select[Any] = (
         sa.select(*columns, analyses.c.commit_hash)
         .select_from(findings.outerjoin(analyses, analyses.c.id == _f.first_analysis_id))
         .where(*wanted)
         .order_by(_f.severity_rank.desc(), _f.id)
         .limit(MOST_LOOKED_AT)
     )
-    return [NewFinding(*row) for row in session.execute(statement)]
+    return [NewFinding(*row) for row in session.execute(statement).fetchall()]
 
 
 def _first_id(moment: datetime, milliseconds: int = 0) -> str:

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from hefesto_api.settings import Settings
 
-CORRELATION_THRESHOLD = 0.7
 FEATURES = ("analysis", "findings")
 
 
@@ -45,7 +44,7 @@ def _analyzers(settings: Settings, security_checks: Sequence[str]) -> dict[str, 
 def _integrations(settings: Settings) -> dict[str, Any]:
     budget = {"status": "OK", "spent_usd": 0.0, "limit_usd": settings.llm_monthly_budget_usd}
     return {
-        "iris": {"enabled": False, "correlation_confidence_threshold": CORRELATION_THRESHOLD},
+        "iris": {"enabled": True, "correlation_confidence_threshold": settings.correlation_threshold},
         "bigquery": {
             "enabled": False,
             "project_id": settings.bigquery_project or None,
