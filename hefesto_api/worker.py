@@ -88,7 +88,7 @@ def index_history(slot: Slot, job: Job) -> None:
 def take_in(slot: Slot, job: Job) -> None:
     """Read what monitoring tools sent."""
     db = slot.runtime.db
-    reading.read_all(db, lambda session: jobs.hold(session, job), slot.stop.is_set)
+    reading.read_all(db, lambda session: jobs.hold(session, job), slot.stop)
     if slot.stop.is_set():
         raise Interrupted
 

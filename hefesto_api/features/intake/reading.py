@@ -7,7 +7,8 @@ does nothing twice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 from msgspec import Struct
@@ -35,6 +36,15 @@ log = structlog.get_logger("intake")
 MESSAGES = 64  # begun at once
 SIZE = 8 * 1024 * 1024  # bytes of bodies read at once
 STAGE = 40  # alerts recorded in one transaction
+GATHER_SECONDS = 0.1  # between two looks: what comes meanwhile is read together
+MOST_SECONDS = 10.0  # then another job goes on, so that others have their turn
+
+
+class Stop(Protocol):
+    """Tells that the worker is about to end; an event does."""
+
+    def wait(self, timeout: float) -> bool:
+        """Wait so many seconds; True as soon as the work has to stop."""
 
 
 class Outcome(Struct):
@@ -70,22 +80,32 @@ class _Step(Struct):
     is_last: bool
 
 
-def read_all(db: Database, hold: Hold, stopped: Callable[[], bool] = lambda: False) -> int:
-    """Read what waits, the oldest first, until nothing does; return how many messages were finished.
+def read_all(db: Database, hold: Hold, stop: Stop) -> None:
+    """Read what waits, the oldest first, until nothing more comes for a moment, or `stop` is set.
 
     `hold` is called first in each transaction; it raises when the work is no longer this worker's.
     """
-    count = 0
-    while not stopped():
-        with db.write(durable=False) as session:
+    until = time.monotonic() + MOST_SECONDS
+    count = _read_some(db, hold)
+    while count and time.monotonic() < until and not stop.wait(0 if count == MESSAGES else GATHER_SECONDS):
+        with db.read() as session:  # what came since has its own job: a look without a lock will do
+            something = intake.waiting(session, most=1).messages
+        count = _read_some(db, hold) if something else 0
+    if count:
+        with db.write() as session:
             hold(session)
-            begun = intake.take(session, messages=MESSAGES, size=SIZE)
-        if not begun:
-            break
+            intake.call_if_waiting(session)
+
+
+def _read_some(db: Database, hold: Hold) -> int:
+    """Read the oldest that wait; return how many there were."""
+    with db.write(durable=False) as session:
+        hold(session)
+        begun = intake.take(session, messages=MESSAGES, size=SIZE)
+    if begun:
         for group in _groups(_steps(_read(db, begun))):
             _write(db, hold, group)
-        count += len(begun)
-    return count
+    return len(begun)
 
 
 def _read(db: Database, begun: Sequence[IntakeRecord]) -> list[_Message]:
@@ -162,7 +182,8 @@ def _write(db: Database, hold: Hold, group: Sequence[_Step]) -> None:
 
 def _commit(db: Database, hold: Hold, group: Sequence[_Step]) -> None:
     after: dict[str, Outcome] = {}
-    with db.write() as session:
+    # What came in is on disk: a power cut that takes these effects takes the note that it was read as well.
+    with db.write(durable=False) as session:
         hold(session)
         for step in group:
             message = step.message
@@ -210,7 +231,7 @@ def _with(told: Outcome, done: Sequence[Effect]) -> Outcome:
 
 def _fail(db: Database, hold: Hold, message: _Message) -> None:
     message.outcome.error = "It could not be recorded; the worker's log has the details."
-    with db.write() as session:
+    with db.write(durable=False) as session:
         hold(session)
         intake.finish(session, message.id, intake.FAILED, _kept(message.outcome))
 
