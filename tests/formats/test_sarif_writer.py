@@ -3,6 +3,7 @@
 import json
 from functools import cache
 from importlib.resources import files
+from operator import itemgetter
 from typing import Any
 
 import jsonschema
@@ -39,6 +40,20 @@ def errors(document: Any) -> list[str]:
 
 
 texts = st.text(max_size=20)
+odd = st.none() | st.integers(-2, 3) | st.booleans() | texts
+steps = st.dictionaries(
+    st.sampled_from(("file", "line", "column", "end_line", "end_column", "message")), odd, max_size=6
+)
+kept = st.fixed_dictionaries(
+    {},
+    optional={
+        "code_flows": st.lists(st.lists(steps, max_size=3), max_size=3) | odd,
+        "code_flow_threads": st.lists(odd, max_size=3) | odd,
+        "related": st.lists(steps | odd, max_size=3) | odd,
+        "baseline_state": st.sampled_from(("new", "unchanged", "updated", "odd")) | odd,
+        "suppressions": odd,
+    },
+)
 findings = st.builds(
     make_finding,
     severity=st.sampled_from(Severity),
@@ -57,6 +72,7 @@ findings = st.builds(
     first_seen=st.none() | st.just("2026-01-01T00:00:00.000000Z"),
     suppression=st.none() | st.builds(Suppression, st.just("noqa"), st.just(3), texts),
     is_new=st.none() | st.booleans(),
+    metadata=kept,
 )
 
 
@@ -180,3 +196,74 @@ def test_suppressions_of_another_tool_are_given_on(status: str) -> None:
     (written,) = run_of(finding)["results"]
     (given_on,) = written["suppressions"]
     assert {"status": "accepted", **given_on} == said
+
+
+@pytest.mark.parametrize(
+    ("status", "is_new", "stated", "expected"),
+    [
+        (Status.OPEN, None, None, None),
+        (Status.OPEN, True, None, "new"),
+        (Status.IGNORED, False, None, "unchanged"),
+        (Status.RESOLVED, False, None, "absent"),
+        (Status.OPEN, False, "updated", "updated"),
+        (Status.OPEN, None, "unchanged", "unchanged"),
+        (Status.RESOLVED, True, "updated", "absent"),
+        (Status.OPEN, None, "absent", None),
+    ],
+)
+def test_a_baseline_is_another_tools_word_or_the_findings_life(
+    status: Status, is_new: bool | None, stated: str | None, expected: str | None
+) -> None:
+    metadata = {"baseline_state": stated} if stated else {}
+    (result,) = run_of(make_finding(status=status, is_new=is_new, metadata=metadata))["results"]
+    assert result.get("baselineState") == expected
+
+
+def step(line: int, message: str, uri: str = "src/b.py") -> dict[str, Any]:
+    region = {"startLine": line, "startColumn": 3, "endLine": line + 1, "endColumn": 9}
+    artifact = {"uri": uri, "uriBaseId": "%SRCROOT%"}
+    return {
+        "physicalLocation": {"artifactLocation": artifact, "region": region},
+        "message": {"text": message},
+    }
+
+
+@pytest.mark.parametrize("threads", [[1], [2, 1], [1, 1]])
+def test_flows_and_related_places_are_given_on_as_they_came(threads: list[int]) -> None:
+    lines = iter(range(1, 100))
+    flows = [
+        {
+            "threadFlows": [
+                {"locations": [{"location": step(next(lines), f"step {at}")} for at in range(3)]}
+                for _ in range(count)
+            ]
+        }
+        for count in threads
+    ]
+    related = [step(7, "declared here", "a%20b.py")]
+    place = {"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 3}}}
+    result = {"ruleId": "R", "locations": [place], "codeFlows": flows, "relatedLocations": related}
+    document = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "T"}}, "results": [result]}]}
+    (taken,) = sarif.read(json.dumps(document).encode()).runs[0].results
+    made = written(make_report(make_finding(metadata=taken.detection.metadata)))
+    assert errors(made) == []
+    (back,) = made["runs"][0]["results"]
+    assert (back["codeFlows"], back["relatedLocations"]) == (flows, related)
+
+
+def test_every_suppression_of_another_tool_is_given_on() -> None:
+    said = [
+        {"kind": "inSource", "status": "rejected", "justification": "no"},
+        {"kind": "inSource", "status": "accepted", "justification": "first"},
+        {"kind": "external", "status": "accepted", "justification": "second"},
+        {"kind": "external", "status": "underReview", "justification": ""},
+    ]
+    place = {"physicalLocation": {"artifactLocation": {"uri": "a.py"}, "region": {"startLine": 3}}}
+    result = {"ruleId": "R", "locations": [place], "suppressions": said}
+    document = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "T"}}, "results": [result]}]}
+    (taken,) = sarif.read(json.dumps(document).encode()).runs[0].results
+    seen = taken.detection
+    (result,) = run_of(make_finding(suppression=seen.suppression, metadata=seen.metadata))["results"]
+    given_on = [{"status": "accepted", **each} for each in result["suppressions"]]
+    by_reason = itemgetter("justification")
+    assert sorted(given_on, key=by_reason) == sorted(said, key=by_reason)

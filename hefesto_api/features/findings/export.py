@@ -153,6 +153,7 @@ def _reported(record: FindingRecord) -> ReportFinding:
         last_seen=clock.rfc3339(record.last_seen),
         occurrence_count=record.occurrence_count,
         suppression=None if suppression is None else msgspec.convert(suppression, Suppression),
+        is_new=record.first_analysis_id == record.analysis_id,
     )
 
 

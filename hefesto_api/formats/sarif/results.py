@@ -14,6 +14,10 @@ from hefesto_api.formats.sarif.paths import RefusedPathError, path_of
 _TEXT = 4_000  # characters kept of a message or an advice
 _SUPPRESSIONS = 10  # kept of a result
 _STEPS = 100  # locations kept of a flow
+_FLOWS, _THREADS = 10, 4  # kept of a result, and of a flow
+_KINDS = ("inSource", "external")
+_STATUSES = (None, "accepted", "underReview", "rejected")
+_BASELINES = ("new", "unchanged", "updated")
 _ARGUMENT = re.compile(r"\{(\d{1,2})\}")
 _LINES = 2**31 - 1
 
@@ -154,26 +158,39 @@ def _suppression(result: Result, line: int) -> Suppression | None:
     return Suppression(cut(accepted[0].kind, 20), line, cut(accepted[0].justification or "", 1000))
 
 
-def _undecided(result: Result) -> list[dict[str, str]]:
-    """Keep the suppressions that nobody has accepted: they suppress nothing, and are given on."""
-    return [
-        {"kind": each.kind, "status": each.status, "justification": cut(each.justification or "", 1000)}
-        for each in result.suppressions[:_SUPPRESSIONS]
-        if each.status in ("underReview", "rejected") and each.kind in ("inSource", "external")
-    ]
+def _further_suppressions(result: Result) -> list[dict[str, str]]:
+    """Keep the suppressions but the first that is accepted, which is the finding's: they are given on."""
+    told: list[dict[str, str]] = []
+    first = True
+    for each in result.suppressions[:_SUPPRESSIONS]:
+        accepted = each.status in (None, "accepted")
+        if not (accepted and first) and each.kind in _KINDS and each.status in _STATUSES:
+            status = each.status or "accepted"
+            justification = cut(each.justification or "", 1000)
+            told.append({"kind": each.kind, "status": status, "justification": justification})
+        first = first and not accepted
+    return told
 
 
 def _metadata(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequence[str]) -> dict[str, Any]:
-    """Keep what has no field of its own: flows, related places, rank, where the rule is explained."""
-    flows = [
-        [step.location for step in thread.locations[:_STEPS] if step.location]
-        for flow in result.code_flows[:10]
-        for thread in flow.thread_flows[:1]
+    """Keep what has no field of its own: flows, related places, rank, where the rule is explained.
+
+    `code_flows` holds the steps of each thread; `code_flow_threads` how many threads each flow has, where
+    that is not one.
+    """
+    flows = [flow.thread_flows[:_THREADS] for flow in result.code_flows[:_FLOWS]]
+    threads = [len(flow) for flow in flows if flow]
+    steps = [
+        [_step(run, step.location, roots) for step in thread.locations[:_STEPS] if step.location]
+        for flow in flows
+        for thread in flow
     ]
     kept = {
-        "code_flows": [[_step(run, place, roots) for place in flow] for flow in flows],
+        "code_flows": steps,
+        "code_flow_threads": threads if set(threads) - {1} else None,
         "related": [_step(run, place, roots) for place in result.related_locations[:_STEPS]],
-        "suppressions": _undecided(result),
+        "suppressions": _further_suppressions(result),
+        "baseline_state": result.baseline_state if result.baseline_state in _BASELINES else None,
         "rank": result.rank,
         "help_uri": rule.help_uri if rule else None,
     }
@@ -188,11 +205,14 @@ def _step(run: Run, place: Location, roots: Sequence[str]) -> dict[str, Any]:
     except RefusedPathError:
         path = None
     region = physical.region if physical else None
-    return {
+    step: dict[str, Any] = {
         "file": path,
         "line": _positive(region.start_line) if region else None,
         "message": cut(_text(place.message), 500),
     }
+    more = ("column", "end_line", "end_column")
+    given = (region.start_column, region.end_line, region.end_column) if region else ()
+    return step | {name: _positive(value) for name, value in zip(more, given, strict=False) if value > 0}
 
 
 def cut(text: str, most: int) -> str:

@@ -8,6 +8,7 @@ from hefesto_api.domain.finding import Group, Severity, Status
 from hefesto_api.formats.document import Report, ReportFinding, Rule, by_file
 from hefesto_api.formats.line_hash import line_hashes
 from hefesto_api.formats.safe import scalar, to_json
+from hefesto_api.formats.sarif import places
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _LEVELS = {
@@ -20,7 +21,6 @@ _PROBLEMS = {"error": "error", "warning": "warning", "note": "recommendation"}
 _SCORES = {Severity.CRITICAL: "9.5", Severity.HIGH: "8.0", Severity.MEDIUM: "5.5", Severity.LOW: "2.5"}
 _PRECISIONS = ((0.9, "very-high"), (0.75, "high"), (0.5, "medium"), (0.0, "low"))
 _DISMISSED = frozenset({Status.IGNORED, Status.WONTFIX})
-_URI_SAFE = "/-._~!$&'()*+,;=@"
 
 
 def write(report: Report) -> Iterator[bytes]:
@@ -89,7 +89,7 @@ def _invocation(report: Report) -> dict[str, Any]:
         {
             "level": "warning",
             "message": {"text": f"Not analysed: {skipped.reason}"},
-            "locations": [{"physicalLocation": {"artifactLocation": _artifact(skipped.path)}}],
+            "locations": [{"physicalLocation": {"artifactLocation": places.artifact(skipped.path)}}],
         }
         for skipped in report.files_skipped
     ]
@@ -155,8 +155,9 @@ def _result(
         result["ruleIndex"] = index[finding.rule_id]
     if finding.cwe and cwes.issuperset(finding.cwe):
         result["taxa"] = [{"id": str(cwe), "toolComponent": {"name": "CWE"}} for cwe in finding.cwe]
-    if finding.is_new is not None:
-        result["baselineState"] = "new" if finding.is_new else "unchanged"
+    result |= places.flows_and_related(finding.metadata)
+    if state := _baseline(finding):
+        result["baselineState"] = state
     if suppressions := _suppressions(finding):
         result["suppressions"] = suppressions
     if provenance := _seen(finding):
@@ -164,22 +165,27 @@ def _result(
     return result
 
 
+def _baseline(finding: ReportFinding) -> str | None:
+    """Return how a finding compares with what was known before; None where nothing says so.
+
+    What is resolved is absent. What another tool said of its own baseline is given on; else a finding is
+    new until a second analysis sees it.
+    """
+    if finding.is_new is not None and finding.status is Status.RESOLVED:
+        return "absent"
+    stated = finding.metadata.get("baseline_state")
+    if isinstance(stated, str) and stated in ("new", "unchanged", "updated"):
+        return stated
+    return None if finding.is_new is None else "new" if finding.is_new else "unchanged"
+
+
 def _location(finding: ReportFinding) -> dict[str, Any]:
     location: dict[str, Any] = {
-        "physicalLocation": {"artifactLocation": _artifact(finding.file), "region": _region(finding)}
+        "physicalLocation": {"artifactLocation": places.artifact(finding.file), "region": _region(finding)}
     }
     if finding.symbol:
         location["logicalLocations"] = [{"fullyQualifiedName": finding.symbol, "kind": "function"}]
     return location
-
-
-def _artifact(path: str) -> dict[str, Any]:
-    """Return a path as a relative URI reference; bytes that are no UTF-8 are encoded as they are."""
-    try:
-        uri = quote(path, safe=_URI_SAFE, errors="surrogateescape")
-    except UnicodeEncodeError:
-        uri = quote(path, safe=_URI_SAFE, errors="surrogatepass")
-    return {"uri": uri.lstrip("/") or ".", "uriBaseId": "%SRCROOT%"}
 
 
 def _region(finding: ReportFinding) -> dict[str, int]:
@@ -219,11 +225,11 @@ def _suppressions(finding: ReportFinding) -> list[dict[str, str]]:
         found.append({"kind": kind, "justification": finding.suppression.justification})
     if finding.status in _DISMISSED and not (found and found[0]["kind"] == "external"):
         found.append({"kind": "external", "status": "accepted", "justification": finding.status.value})
-    return found + _undecided(finding)
+    return found + _further_suppressions(finding)
 
 
-def _undecided(finding: ReportFinding) -> list[dict[str, str]]:
-    """Give on what another tool's report said of suppressions that nobody has accepted."""
+def _further_suppressions(finding: ReportFinding) -> list[dict[str, str]]:
+    """Give on what else another tool's report said of suppressions."""
     kept = finding.metadata.get("suppressions")
     return [
         {key: each[key] for key in ("kind", "status", "justification")}
