@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hefesto_api.settings import Settings
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+_least = {"level": 0}  # of what is written; all is before somebody configures it
 _SECRET_KEYS = re.compile(r"(?i)authorization|password|secret|token|api_?key|cookie|signature")
 _PLAIN = re.compile(r"[\w./:@+,;=*?&%-]+", re.ASCII)
 MASK = "***"
@@ -28,10 +29,15 @@ def of(name: str) -> Any:
     return structlog.get_logger(part=name)
 
 
+def wants(level: str) -> bool:
+    """Tell whether events of a level are written at all."""
+    return _LEVELS[level] >= _least["level"]
+
+
 def configure(settings: Settings) -> None:
     """Send this process's events, and what libraries log, where the settings say."""
     sink: Sink = RotatingFile(Path(settings.log_file)) if settings.log_file else StandardError()
-    level = _LEVELS[settings.log_level]
+    level = _least["level"] = _LEVELS[settings.log_level]
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

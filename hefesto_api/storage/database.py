@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,10 +49,19 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that sees one moment of the data and cannot change it."""
-        with self._open().readers.connect() as session:
-            if self.is_sqlite:
-                _driver(session).execute("BEGIN")
+        if not self.is_sqlite:
+            with self._open().readers.connect() as session:
+                yield session
+            return
+        doors = self._open()
+        session = doors.take_reader()
+        try:
+            _driver(session).execute("BEGIN")
             yield session
+        except BaseException:
+            session.close()
+            raise
+        doors.give_back(session)
 
     @contextmanager
     def write(self, *, durable: bool = True) -> Iterator[Session]:
@@ -140,6 +150,8 @@ class _Doors:
         self.turn = FairLock()
         self._watch_lock = threading.Lock()
         self._watching: Any = None
+        self._idle: deque[Session] = deque()
+        self._most_idle = connections
         if url.get_backend_name() == "sqlite":
             sqlite.create_file(url)
             self.readers = sqlite.engine(url, readers=connections, patience=patience)
@@ -147,6 +159,24 @@ class _Doors:
         else:
             self.writer = postgresql.engine(url, connections, patience)
             self.readers = postgresql.readers(self.writer)
+
+    def take_reader(self) -> Session:
+        """Return a session of SQLite's readers; they are kept open, for the pool took longer than the queries."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self.readers.connect()
+
+    def give_back(self, session: Session) -> None:
+        """End what a reader sees, and keep it for the next."""
+        if session.in_transaction():
+            session.rollback()
+        else:
+            _driver(session).rollback()
+        if len(self._idle) < self._most_idle:
+            self._idle.append(session)
+        else:
+            session.close()
 
     def data_version(self) -> str:
         if self.writer.dialect.name == "postgresql":
@@ -163,6 +193,8 @@ class _Doors:
             if self._watching is not None:
                 self._watching.close()
                 self._watching = None
+        while self._idle:
+            self._idle.pop().close()
         self.readers.dispose()
         self.writer.dispose()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from hashlib import blake2b
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, request
@@ -52,7 +52,8 @@ def require_match(load: Callable[[], Any]) -> None:
 
 
 def _digest(data: bytes) -> str:
-    return blake2b(data, digest_size=12).hexdigest()
+    # Processors have instructions for it: half the time of blake2, which was a tenth of a list.
+    return sha256(data, usedforsecurity=False).hexdigest()[:24]
 
 
 def _holds(header: str, value: str) -> bool:

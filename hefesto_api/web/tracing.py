@@ -46,6 +46,8 @@ def end(response: Response) -> Response:
     if "request_id" not in g:  # a hook before ours failed
         begin()
     response.headers["X-Request-ID"] = g.request_id
+    if not logs.wants("info"):
+        return response
     environ = request.environ
     logs.of("access").info(
         "request",
