@@ -76,6 +76,8 @@ def moves(world: World, files: Mapping[str, str], rows: Sequence[Row]) -> Iterat
     for name, edit in identity_moves.MOVES.items():
         changed, place = moved_files(files, rows, edit)
         yield name, _carried_out(world, changed, rows, place)
+    changed, place = moved_files(files, rows, identity_moves.insert_above)
+    yield "rules renamed, and lines inserted at the top", _carried_out(world, changed, rows, place, True)
     edited, place = moved_files(files, rows, identity_moves.insert_before_each)
     stay = {row: Place(row.path, row.rule, row.line) for row in rows}
     go = {row: place(row) for row in rows}
@@ -100,9 +102,15 @@ def _renamed(
 
 
 def _carried_out(
-    world: World, changed: Mapping[str, str], rows: Sequence[Row], place: Callable[[Row], Place]
+    world: World,
+    changed: Mapping[str, str],
+    rows: Sequence[Row],
+    place: Callable[[Row], Place],
+    rules_renamed: bool = False,
 ) -> Kept:
     world.restore("analysed")
+    if rules_renamed:
+        world.rename_rules()
     world.become(changed)
     return compare(rows, world.scan(), place)
 

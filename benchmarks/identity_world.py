@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.analyzers.engine import Engine
 from hefesto_api.features.analysis import local
+from hefesto_api.features.analysis.record import DUPLICATIONS
 from hefesto_api.storage import migrate
 from hefesto_api.storage.database import open_database
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 _READ = """SELECT id, file_path, line, "column", end_line, rule_id, function_name, line_text, status, analyzer
            FROM findings ORDER BY file_path, line, "column", id"""
+_RENAME = """UPDATE findings SET rule_id =
+             CASE rule_id WHEN :blocks THEN :formerly ELSE 'FORMER-' || rule_id END"""
 
 
 class Row(NamedTuple):
@@ -88,6 +91,12 @@ class World:
         """Return the findings on record, by place."""
         with closing(sqlite3.connect(self._database)) as connection:
             return [Row(*row) for row in connection.execute(_READ)]
+
+    def rename_rules(self) -> None:
+        """Let the findings on record be of rules that are called otherwise now."""
+        with closing(sqlite3.connect(self._database)) as connection:
+            connection.execute(_RENAME, {"blocks": DUPLICATIONS[0], "formerly": DUPLICATIONS[-1]})
+            connection.commit()
 
     def save(self, name: str) -> None:
         """Remember what is on record now."""

@@ -13,7 +13,7 @@ from hefesto_api.storage.contents import project_files
 from hefesto_api.storage.findings import finding_history, findings, unpack_prints
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from hefesto_api.storage.base import Session
@@ -170,17 +170,17 @@ def bump_unchanged(
     analysis_id: str,
     now: datetime,
     *,
-    without: str,
+    without: Collection[str],
     groups: Sequence[str],
 ) -> None:
-    """Record another sighting of what stands in files that did not change, but for the rule `without`."""
+    """Record another sighting of what stands in files that did not change, but for the rules `without`."""
     statement = (
         sa.update(findings)
         .where(
             findings.c.project_id == project_id,
             findings.c.tool == "hefesto",
             findings.c.status != "resolved",
-            findings.c.rule_id != without,
+            findings.c.rule_id.not_in(without),
             findings.c.analyzer.in_(groups),
             findings.c.analysis_id != analysis_id,
             _within(session.dialect.name),
@@ -254,12 +254,12 @@ def of_other_branches(session: Session, project_id: str, branch: str, paths: Seq
     return set(session.execute(statement, {"paths": orjson.dumps(paths).decode()}).scalars())
 
 
-def paths_with_rule(session: Session, project_id: str, rule_id: str) -> set[str]:
-    """Return the files in which a finding of a rule stands that is not resolved."""
+def paths_with_rules(session: Session, project_id: str, rule_ids: Collection[str]) -> set[str]:
+    """Return the files in which a finding of some rules stands that is not resolved."""
     statement = sa.select(findings.c.file_path).where(
         findings.c.project_id == project_id,
         findings.c.tool == "hefesto",
-        findings.c.rule_id == rule_id,
+        findings.c.rule_id.in_(rule_ids),
         findings.c.status != "resolved",
     )
     return set(session.execute(statement).scalars())

@@ -56,3 +56,21 @@ def test_a_rule_that_is_called_otherwise_keeps_its_findings_and_what_was_decided
     assert (after["id"], after["status"]) == (finding["id"], "wontfix")
     renamed = [entry["details"] for entry in after["history"] if entry["action"] == "rule_renamed"]
     assert renamed == [f"The rule HEF-FORMER-NAME is called {SHELL} now."]
+
+
+def test_blocks_keep_their_findings_when_their_rule_is_called_otherwise(any_service: Service) -> None:
+    block = "\n".join(f"    record_{at} = transform(order.field_{at}, factor, {at})" for at in range(12))
+    for name in ("a", "b"):
+        any_service.write(f"{name}.py", f"def {name}(order, factor):\n{block}\n    return order\n")
+    any_service.analyze()
+    before = any_service.get("/findings", rule_id="HEF-SMELL-DUPLICATED-BLOCK")["findings"]
+    assert len(before) == 2
+    with any_service.runtime.db.write() as session:
+        former = sa.update(findings).where(findings.c.rule_id == "HEF-SMELL-DUPLICATED-BLOCK")
+        session.execute(former.values(rule_id="HEF-SMELL-DUPLICATION"))
+    any_service.write("a.py", f"import re\n\n\ndef a(order, factor):\n{block}\n    return order\n")
+    any_service.analyze()
+    after = any_service.get("/findings", rule_id="HEF-SMELL-DUPLICATED-BLOCK")["findings"]
+    counts = [(one["id"], one["status"], one["occurrence_count"]) for one in after]
+    assert sorted(counts) == sorted((one["id"], "open", 2) for one in before)
+    assert any_service.get("/findings", rule_id="HEF-SMELL-DUPLICATION", status="all")["findings"] == []

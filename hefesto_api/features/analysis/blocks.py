@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from hefesto_api.analyzers import child
-from hefesto_api.analyzers.duplication import RULE, duplicates
+from hefesto_api.analyzers.duplication import duplicates
 from hefesto_api.analyzers.workspace import Skipped
 from hefesto_api.domain.structure import FileStructure
 from hefesto_api.features.analysis import record
@@ -30,7 +30,7 @@ def compare(run: Run) -> None:
         return
     with run.db.read() as session:
         entries = {one.path: one for one in recorded.blocks(session, project_id, run.order.branch)}
-        known = sightings.paths_with_rule(session, project_id, RULE)
+        known = sightings.paths_with_rules(session, project_id, record.DUPLICATIONS)
     found = duplicates({path: (one.shingles, _NO_SHAPE) for path, one in entries.items()})
     listed = {file.path for file in run.source.files}
     paths = sorted((found.keys() | known) & listed)
@@ -46,7 +46,7 @@ def _write(run: Run, project_id: str, seen: dict[str, Seen]) -> None:
         writer = run.begin(session)
         known = sightings.known_in(session, project_id, list(seen))
         for path, pairs in seen.items():
-            here = [one for one in known.get(path, ()) if one.rule_id == RULE]
+            here = [one for one in known.get(path, ()) if one.rule_id in record.DUPLICATIONS]
             record.apply_to_file(
                 writer, project_id, path, here, pairs, lambda one: one.branch == run.order.branch
             )

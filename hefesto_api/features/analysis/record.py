@@ -24,6 +24,7 @@ from hefesto_api.storage.contents import FileRecord, NewContent
 from hefesto_api.storage.recorded import Recorded
 
 DUPLICATION = "HEF-SMELL-DUPLICATED-BLOCK"
+DUPLICATIONS = (DUPLICATION, *catalogue.RULES[DUPLICATION].aliases)  # as the rule is called, and was
 DETAILS = {
     "regressed": "Seen again after it was resolved.",
     "suppressed": "A comment in the source asks not to report it.",
@@ -92,7 +93,7 @@ def see_unchanged(writer: Writer, files: Sequence[Recorded], document_too: bool)
         analysis_id,
         writer.now,
         # Blocks in unchanged files are compared anew, for the other place may have changed.
-        without=DUPLICATION if document_too else "",
+        without=DUPLICATIONS if document_too else (),
         groups=writer.order.groups,
     )
     if document_too:
@@ -173,9 +174,7 @@ def _save_files(writer: Writer, project_id: str, stage: Sequence[Examined]) -> N
 def _apply(writer: Writer, project_id: str, stage: Sequence[Examined]) -> None:
     known = sightings.known_in(writer.session, project_id, [one.file.path for one in stage])
     for one in stage:
-        here = [
-            each for each in known.get(one.file.path, ()) if catalogue.current_id(each.rule_id) != DUPLICATION
-        ]
+        here = [each for each in known.get(one.file.path, ()) if each.rule_id not in DUPLICATIONS]
         apply_to_file(
             writer,
             project_id,
