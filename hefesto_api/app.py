@@ -24,6 +24,7 @@ from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
 from hefesto_api.features.health import system
 from hefesto_api.features.intake import routes as intake
+from hefesto_api.features.iris import context_routes as code_context
 from hefesto_api.features.iris import correlation_routes as correlations
 from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
@@ -78,6 +79,7 @@ FEATURES: tuple[Feature, ...] = (
     findings,
     owners,
     identity,
+    code_context,
     alerts,
     intake,
     correlations,

@@ -141,11 +141,11 @@ class GitHistory:
             raise _damaged("its objects", error) from None
 
     def _base(self, name: str) -> str | None:
+        if len(name) == 40 and _HEX.fullmatch(name) and self._has(name):
+            return name.lower()  # before any branch of that name, as git does
         found = refs.named(self._place, name) if refs.is_name(name) or name == "@" else None
-        if found or not _HEX.fullmatch(name):
+        if found or not _HEX.fullmatch(name) or len(name) == 40:
             return found
-        if len(name) == 40:
-            return name.lower() if self._has(name) else None
         return self._expanded(name)
 
     def _expanded(self, abbreviation: str) -> str | None:
