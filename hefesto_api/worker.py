@@ -27,7 +27,7 @@ from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
-from hefesto_api.features.iris import correlating, indexing
+from hefesto_api.features.iris import correlating, indexing, recording
 from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
 from hefesto_api.storage.jobs import LeaseLost
 
@@ -122,7 +122,7 @@ def correlate(slot: Slot, job: Job) -> None:
     """Find out what is behind an alert on record, if nobody did."""
     held = slot.runtime
     desk = correlating.Desk(held.db, held.memory, held.settings.roots, held.settings.correlation_threshold)
-    correlating.correlate_recorded(desk, job.payload["alert_id"])
+    recording.correlate_recorded(desk, job.payload["alert_id"])
 
 
 def give_up_analysis(runtime: Runtime, job: Job) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import Invalid, NotFound
 from hefesto_api.features.deployments import shipped
-from hefesto_api.storage import deployments, projects
+from hefesto_api.storage import deployment_commits, deployments, projects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,6 +47,8 @@ def create(db: Database, wanted: Mapping[str, Any]) -> dict[str, Any]:
             wanted.get("deployed_at"),
             SOURCE,
         )
+        if made.commit_hash is not None:
+            deployment_commits.ask_for(session, project.id, made.commit_hash.lower())
     return read(db, made.id, None)
 
 

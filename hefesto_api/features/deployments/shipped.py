@@ -1,8 +1,8 @@
 """What came with a deployment: commits that ran nowhere before, and the findings that they brought.
 
 A finding came with a deployment when it was seen first by an analysis of one of its commits, or after the
-deployment before and up to this one, on the default branch, where no analysis says that it is of another
-commit. Where the history is known it must also stand in a file that one of the commits touched.
+deployment before and up to this one, on the default branch; where the commits are known, only if no analysis
+says that it is of another one.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import clock
-from hefesto_api.storage import deployment_findings, finding_list
+from hefesto_api.storage import deployment_commits, deployment_findings, finding_list
 from hefesto_api.storage.finding_list import Filter
 
 if TYPE_CHECKING:
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.deployment_findings import NewFinding
     from hefesto_api.storage.deployments import DeploymentRecord
+    from hefesto_api.storage.history import IndexedCommit
 
 STANDING = ("open", "acknowledged")
 
@@ -40,12 +41,18 @@ def shipped(
     return told | {"findings": [_finding(one) for one in found[:most]], "findings_total": len(found)}
 
 
-def _commits(session: Session, record: DeploymentRecord, before: DeploymentRecord) -> list[Any] | None:
-    return None
+def _commits(
+    session: Session, record: DeploymentRecord, before: DeploymentRecord
+) -> list[IndexedCommit] | None:
+    """Return what the one before had not; None where a revision, or the history, is not known."""
+    new, old = (one.commit_hash or one.release for one in (record, before))
+    if new is None or old is None:
+        return None
+    return deployment_commits.new_in(session, record.project_id, new.lower(), old.lower())
 
 
 def _came(
-    session: Session, record: DeploymentRecord, before: DeploymentRecord, commits: list[Any] | None
+    session: Session, record: DeploymentRecord, before: DeploymentRecord, commits: list[IndexedCommit] | None
 ) -> list[NewFinding]:
     hashes = {one.hash for one in commits or ()} | ({record.commit_hash} if record.commit_hash else set())
     by_commit = deployment_findings.first_seen_by(session, record.project_id, hashes)
@@ -69,7 +76,7 @@ def _standing(session: Session, record: DeploymentRecord, most: int) -> dict[str
 _SHOWN = ("id", "file_path", "line", "rule_id", "analyzer", "severity", "description", "status")
 
 
-def _commit(one: Any) -> dict[str, Any]:
+def _commit(one: IndexedCommit) -> dict[str, Any]:
     return {
         "commit_hash": one.hash,
         "author": one.author,

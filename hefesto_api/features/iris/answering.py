@@ -9,7 +9,7 @@ import structlog
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, Invalid, NotFound
-from hefesto_api.features.iris import correlating
+from hefesto_api.features.iris import recording
 from hefesto_api.formats.alerts import native, texts
 from hefesto_api.formats.alerts.payload import Node
 from hefesto_api.storage import correlation_inputs, correlations, learning, projects
@@ -52,7 +52,7 @@ def correlate(desk: Desk, wanted: Mapping[str, Any], admit: Callable[[str], None
     slug = slug_of(desk.db, wanted)
     admit(slug)
     try:
-        return correlating.correlate_incoming(desk, slug, incoming)
+        return recording.correlate_incoming(desk, slug, incoming)
     except HefestoError:
         raise
     except Exception as error:

@@ -32,27 +32,36 @@ class Changes:
     """The changes of one project's functions, kept in the process while its history stays as it is."""
 
     def __init__(
-        self, session: Session, memory: Memory, project_id: str, running: Running, raised: datetime
+        self,
+        session: Session,
+        memory: Memory,
+        project_id: str,
+        running: Running,
+        latest: Mapping[str, FileFacts],
     ) -> None:
+        """`latest` are the facts of files as of the latest commit on record, where another one ran."""
         self._session = session
         self._memory = memory
         self._project_id = project_id
         self._running = running
-        self._raised = raised
         self._state = tuple((one.key, one.revision) for one in history.of_project(session, project_id))
         self._head = past.latest(session, project_id) if self._state else None
+        self._latest = latest
 
-    def of(self, crash: Crash, code: Mapping[str, FileFacts]) -> list[Change]:
-        """Return the changes of the functions in the trace, and of those that they call."""
-        if not self._state:
-            return []
+    def of(self, crash: Crash, code: Mapping[str, FileFacts], raised: datetime) -> list[Change]:
+        """Return the changes of the functions in the trace, and of those that they call.
+
+        `raised` is when the alert was: nothing later caused it.
+        """
+        if not self._state or (self._running.commit is not None and self._running.known is None):
+            return []  # of what runs nothing is on record: no commit can be said to be in it
         found: dict[tuple[str, str, str], Change] = {}
         for path, function in functions_of(crash, code):
-            for change in self._of_function(path, function):
+            for change in self._of_function(path, function, raised):
                 found.setdefault((change.commit_hash, path, function.qualified_name), change)
         return list(found.values())
 
-    def _of_function(self, path: str, function: FunctionFacts) -> Iterator[Change]:
+    def _of_function(self, path: str, function: FunctionFacts, raised: datetime) -> Iterator[Change]:
         at = self._running.known
         if at is not None:
             for one in self._changes(path, function.start_line, function.end_line, at):
@@ -60,20 +69,21 @@ class Changes:
             yield from self._undeployed(path, function, at)
         elif self._head is not None:
             for one in self._changes(path, function.start_line, function.end_line, self._head):
-                later = one.commit.time > self._raised
+                later = one.commit.time > raised
                 yield self._told(one, path, function, is_deployed=False if later else None)
 
     def _undeployed(self, path: str, function: FunctionFacts, at: str) -> Iterator[Change]:
-        """Yield what changed the function in commits that did not run."""
+        """Yield what changed the function in commits that did not run, of a later or another line."""
         if self._head is None or self._head == at:
             return
-        first, last = (
-            past.map_line(self._session, self._project_id, path, line, at, self._head)
-            for line in (function.start_line, function.end_line)
+        facts = self._latest.get(path)
+        named = (
+            (one for one in facts.functions if one.qualified_name == function.qualified_name) if facts else ()
         )
-        if first is None or last is None or first[0] != last[0] or first[1] > last[1]:
+        now = next(iter(named), None)
+        if now is None:
             return
-        for one in self._changes(first[0], first[1], last[1], self._head):
+        for one in self._changes(path, now.start_line, now.end_line, self._head):
             if past.is_contained(self._session, self._project_id, one.commit.hash, at) is False:
                 yield self._told(one, path, function, is_deployed=False)
 

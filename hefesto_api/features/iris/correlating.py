@@ -1,37 +1,29 @@
 """From an alert to the functions, findings and commits behind it.
 
-What is slow (reading a trace, facts, ranking) happens with no door to the database open; then one short
-transaction records the alert, the answer and all that it was made from. The same serves HTTP and the worker.
+What is slow (reading a trace, facts, ranking) happens with no door to the database open. Nothing is written
+here: see `recording`.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
-import orjson
 from msgspec import Struct
 
 from hefesto_api.analyzers import catalogue
-from hefesto_api.domain import clock, grouping, ids
+from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
-from hefesto_api.domain.errors import NotFound
 from hefesto_api.features.iris import knowledge, past, reading, telling
-from hefesto_api.features.iris.changing import Changes
+from hefesto_api.features.iris.changing import Changes, functions_of
 from hefesto_api.features.iris.running import Running, running
 from hefesto_api.features.iris.sources import Sources
-from hefesto_api.features.iris.telling import Reopened
 from hefesto_api.storage import (
-    alerts,
-    code_facts,
     correlation_inputs,
     correlations,
-    incidents,
     learning,
-    projects,
 )
-from hefesto_api.storage.correlations import CorrelationRecord, Named
+from hefesto_api.storage.correlations import CorrelationRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,9 +40,6 @@ if TYPE_CHECKING:
     from hefesto_api.storage.correlation_inputs import NearFinding
     from hefesto_api.storage.database import Database
     from hefesto_api.storage.projects import ProjectRecord
-
-PUT_ASIDE = incidents.PUT_ASIDE
-NAMED = 5  # suspects of an answer that later ones may learn from
 
 
 class Desk(NamedTuple):
@@ -74,7 +63,10 @@ class Inputs(Struct, frozen=True):
 
 
 class Correlated(NamedTuple):
-    """An answer before it is recorded."""
+    """An answer before it is recorded.
+
+    `fresh` are facts to be kept, `to_index` is a commit that ran whose history is not on record yet.
+    """
 
     incoming: IncomingAlert
     project: ProjectRecord | None
@@ -85,6 +77,19 @@ class Correlated(NamedTuple):
     near: Mapping[str, NearFinding]
     told: dict[str, Any]
     fresh: Mapping[Key, bytes]
+    to_index: str | None = None
+
+
+class _Read(NamedTuple):
+    """An alert that was read: its crash, the code around it, what ran, and the code as it is by now."""
+
+    incoming: IncomingAlert
+    fingerprint: str
+    crash: Crash
+    facts: Mapping[str, FileFacts]
+    hashes: Mapping[str, Key | None]
+    running: Running
+    newer: Mapping[str, FileFacts]
 
 
 def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert) -> Correlated:
@@ -94,78 +99,46 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
         return _of_nothing(incoming, reading.crash_of(incoming, trace, reading.places((), ())))
     with desk.db.read() as session:
         latest = correlation_inputs.latest_analysis(session, project.id)
-        where, analysed = knowledge.places_of(session, desk.memory, project, latest.id if latest else "")
+        state = latest.id if latest else ""
+        where, is_analysed = knowledge.places_of(session, desk.memory, project, state)
         ran = running(session, project.id, incoming)
+        head = past.latest(session, project.id) if ran.known else None
     sources = Sources(desk.db, project, desk.roots)
     revision = ran.known or (sources.resolve(ran.commit) if ran.commit else None)
-    code = knowledge.Code(desk.db, desk.memory, sources, project.id, latest.id if latest else "", revision)
+    code = knowledge.Code(desk.db, desk.memory, sources, project.id, state, revision)
     crash, facts = _crash(incoming, trace, where, code)
-    print_ = grouping.fingerprint(incoming, where.holds if analysed else None)
+    fingerprint = grouping.fingerprint(incoming, where.holds if is_analysed else None)
+    newer = _newer(crash, facts, code, head) if head and head != ran.known else {}
+    read = _Read(incoming, fingerprint, crash, facts, code.used, ran, newer)
     with desk.db.read() as session:
-        near, inputs = _inputs(session, desk, project.id, crash, facts, code, ran, print_, incoming)
-    ranking = rank(
-        crash, facts, findings=inputs.findings, changes=inputs.changes, incidents=inputs.incidents,
-        learned=inputs.learned,
-    )  # fmt: skip
+        near, inputs = _inputs(session, desk, project.id, read)
+    ranking = ranked(inputs, facts)
     told = telling.told(incoming, crash, ranking, near, telling.cost_of(incoming, project))
-    more = telling.advice(
+    told["deployed"] = telling.deployed(ran)
+    told["recommended_actions"] += telling.advice(
         crash, ranking, ran, knows_files=len(where.index) > 0, knows_history=bool(inputs.changes)
     )
-    told["recommended_actions"] = [*told["recommended_actions"], *more]
-    told["deployed"] = telling.deployed(ran)
-    wanted = ran if revision is None or ran.known else ran._replace(commit=revision)
-    return Correlated(incoming, project, print_, wanted, inputs, ranking, near, told, dict(code.fresh))
+    wanted = revision if revision and not ran.known else None
+    return Correlated(
+        incoming, project, fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), wanted
+    )
 
 
-def record(
-    session: Session, desk: Desk, found: Correlated, project: ProjectRecord, alert_id: str | None = None
-) -> dict[str, Any]:
-    """Record an answer, and the alert unless it is on record under an id of ours; return the answer."""
-    recorded = None
-    if alert_id is None:
-        recorded = alerts.record(session, project.id, found.incoming, found.fingerprint, announced=False)
-        alert_id = recorded.alert_id
-    reopened = [one for one in _to_reopen(desk, found) if _reopen(session, found, alert_id, one)]
-    made = _record(session, found, project, alert_id, reopened)
-    alerts.set_correlation(session, alert_id, made.id)
-    code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
-    if found.running.commit and not found.running.known:
-        past.ask_for(session, project.id, found.running.commit)
-    if recorded is not None and recorded.is_new:
-        alerts.announce(session, "created", alert_id)
-    return made.told()
-
-
-def correlate_incoming(desk: Desk, slug: str, incoming: IncomingAlert) -> dict[str, Any]:
-    """Correlate an alert that comes in, record both, and return the answer; an unknown project is made."""
-    with desk.db.read() as session:
-        project = projects.find(session, slug)
-    found = correlate(desk, project, incoming)
-    with desk.db.write() as session:
-        return record(session, desk, found, project or projects.ensure(session, slug))
-
-
-def correlate_recorded(desk: Desk, alert_id: str) -> None:
-    """Correlate an alert on record (by our id), unless it was correlated before or is gone."""
-    with suppress(NotFound):
-        with desk.db.read() as session:
-            alert = alerts.get(session, alert_id)
-            project = projects.by_id(session, alert.project_id)
-        if alert.correlation_id is not None:
-            return
-        found = correlate(desk, project, alert.received())
-        with desk.db.write() as session:
-            if alerts.get(session, alert_id).correlation_id is None:
-                record(session, desk, found, project, alert_id)
+def ranked(inputs: Inputs, facts: Mapping[str, FileFacts], learned: Learned | None = None) -> Ranking:
+    """Rank what was gathered, by what was learned then or (where given) by something else."""
+    return rank(
+        inputs.crash,
+        facts,
+        findings=inputs.findings,
+        changes=inputs.changes,
+        incidents=inputs.incidents,
+        learned=inputs.learned if learned is None else learned,
+    )
 
 
 def reproduced(session: Session, record: CorrelationRecord) -> Ranking:
     """Rank again from what is kept with a correlation: the numbers are the same."""
-    inputs, facts = replayable(session, record)
-    return rank(
-        inputs.crash, facts, findings=inputs.findings, changes=inputs.changes, incidents=inputs.incidents,
-        learned=inputs.learned,
-    )  # fmt: skip
+    return ranked(*replayable(session, record))
 
 
 def replayable(session: Session, record: CorrelationRecord) -> tuple[Inputs, dict[str, FileFacts]]:
@@ -185,26 +158,25 @@ def _crash(
     return crash, facts
 
 
+def _newer(crash: Crash, facts: Mapping[str, FileFacts], code: Code, head: str) -> dict[str, FileFacts]:
+    """Return the facts of the files that matter as of a commit that is not the one that ran."""
+    paths = {path for path, _ in functions_of(crash, facts)}
+    found = {path: code.facts_at(path, head) for path in sorted(paths)}
+    return {path: one for path, one in found.items() if one is not None}
+
+
 def _inputs(
-    session: Session,
-    desk: Desk,
-    project_id: str,
-    crash: Crash,
-    facts: Mapping[str, FileFacts],
-    code: Code,
-    ran: Running,
-    fingerprint: str,
-    incoming: IncomingAlert,
+    session: Session, desk: Desk, project_id: str, read: _Read
 ) -> tuple[dict[str, NearFinding], Inputs]:
-    paths = list(dict.fromkeys([*_paths(crash), *facts]))
+    paths = list(dict.fromkeys([*_paths(read.crash), *read.facts]))
     near = {one.id: one for one in correlation_inputs.findings_in(session, project_id, paths)}
-    open_alert = correlation_inputs.open_alert(session, project_id, fingerprint)
-    changes = Changes(session, desk.memory, project_id, ran, incoming.timestamp or clock.now())
+    open_alert = correlation_inputs.open_alert(session, project_id, read.fingerprint)
+    changes = Changes(session, desk.memory, project_id, read.running, read.newer)
     return near, Inputs(
-        crash=crash,
-        files={path: code.used.get(path) for path in facts},
+        crash=read.crash,
+        files={path: read.hashes.get(path) for path in read.facts},
         findings=[_known(one) for one in near.values()],
-        changes=changes.of(crash, facts),
+        changes=changes.of(read.crash, read.facts, read.incoming.timestamp or clock.now()),
         incidents=correlations.known_incidents(session, project_id, paths, open_alert),
         learned=learning.learned(session, project_id),
     )
@@ -237,61 +209,10 @@ def _of_nothing(incoming: IncomingAlert, crash: Crash) -> Correlated:
     inputs = Inputs(crash, {}, [], [], [], Learned())
     ranking = rank(crash, {})
     told = telling.told(incoming, crash, ranking, {}, None)
+    told["deployed"] = None
     told["recommended_actions"] += telling.advice(
         crash, ranking, Running(), knows_files=False, knows_history=False
     )
-    told["deployed"] = None
     return Correlated(
         incoming, None, grouping.fingerprint(incoming), Running(), inputs, ranking, {}, told, {}
     )
-
-
-def _to_reopen(desk: Desk, found: Correlated) -> list[Reopened]:
-    matches = ((one, found.near.get(one.finding_id)) for one in found.ranking.findings)
-    return [
-        Reopened(near, one.match_confidence)
-        for one, near in matches
-        if near is not None and near.status in PUT_ASIDE and one.match_confidence >= desk.threshold
-    ]
-
-
-def _reopen(session: Session, found: Correlated, alert_id: str, one: Reopened) -> bool:
-    incoming, cost = found.incoming, found.told["cost_estimate"]
-    what = ": ".join(part for part in (incoming.error_type, incoming.error_message) if part)
-    told = f"Alert {incoming.alert_id} ({(what or incoming.title)[:200]}) was traced to this finding"
-    price = f", at a cost of about {cost['estimated_revenue_impact_usd']:.2f} USD" if cost else ""
-    return incidents.reopen(session, one.finding.id, alert_id, f"{told}{price}.")
-
-
-def _record(
-    session: Session, found: Correlated, project: ProjectRecord, alert_id: str, reopened: list[Reopened]
-) -> CorrelationRecord:
-    made_id = ids.new_id()
-    answer = {
-        "correlation_id": made_id,
-        **found.told,
-        "reopened_findings": [one.finding.id for one in reopened],
-        "recorded_alert_id": alert_id,
-    }
-    answer["recommended_actions"] = [
-        *(f"Fix what was put aside: {one.sentence}" for one in reopened), *answer["recommended_actions"],
-    ]  # fmt: skip
-    made = CorrelationRecord(
-        id=made_id,
-        project_id=project.id,
-        alert_id=alert_id,
-        created_at=clock.now(),
-        error_type=found.inputs.crash.error_type,
-        commit_hash=found.running.known or found.running.commit,
-        confidence_score=answer["confidence_score"],
-        correlation_found=answer["correlation_found"],
-        model_version=found.ranking.model_version,
-        answer=orjson.dumps(answer),
-        inputs=correlations.packed(msgspec.json.encode(found.inputs)),
-    )
-    matched = [(one["finding_id"], one["match_confidence"]) for one in answer["matching_findings"]]
-    suspects = [
-        Named(one.file_path, one.function_name, one.probability) for one in found.ranking.suspects[:NAMED]
-    ]
-    correlations.record(session, made, findings=matched, functions=suspects)
-    return made

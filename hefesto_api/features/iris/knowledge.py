@@ -81,6 +81,18 @@ class Code:
             self.used[path] = known.key
         return known.facts
 
+    def facts_at(self, path: str, commit: str) -> FileFacts | None:
+        """Return the facts of a file as of another commit, from its text there alone."""
+        place = ("facts", self._project_id, commit, path)
+        known: Known | None = self._memory.get(place)
+        if known is None:
+            text = self._sources.read(path, commit)
+            if text is None:
+                return None
+            known, size = self._of_text(path, text)
+            self._memory.keep(place, known, size)
+        return known.facts
+
     def _read(self, path: str) -> tuple[Known, int]:
         if structure.language_of(path) is None:
             return Known(None, None), SMALLEST

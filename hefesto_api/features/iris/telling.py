@@ -99,6 +99,11 @@ def advice(
     said = []
     if not ranking.suspects:
         said.append(_instead(crash, knows_files=knows_files))
+    if running.commit is not None and running.known is None and knows_files:
+        said.append(
+            f"The history of the revision that runs ({running.commit[:12]}) is not on record, so no commit "
+            "is suspected; if the project's repository has it, it is read now: ask again in a moment."
+        )
     if crash.frames and knows_history and running.commit is None:
         said.append(
             "Tell which revision runs (`release` or `commit_hash` with the alert, or a deployment marker): "

@@ -1,0 +1,121 @@
+"""Alerts and their correlations on record: one short transaction for both, and for all that follows.
+
+The same serves HTTP, where alert and correlation come at once, and the worker, where the alert came before.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import orjson
+
+from hefesto_api.domain import clock, ids
+from hefesto_api.domain.errors import NotFound
+from hefesto_api.features.iris import knowledge, past
+from hefesto_api.features.iris.correlating import correlate
+from hefesto_api.features.iris.telling import Reopened
+from hefesto_api.storage import alerts, code_facts, correlations, incidents, projects
+from hefesto_api.storage.correlations import CorrelationRecord, Named
+
+if TYPE_CHECKING:
+    from hefesto_api.domain.alert import IncomingAlert
+    from hefesto_api.features.iris.correlating import Correlated, Desk
+    from hefesto_api.storage.base import Session
+    from hefesto_api.storage.projects import ProjectRecord
+
+NAMED = 5  # suspects of an answer that later ones may learn from
+
+
+def correlate_incoming(desk: Desk, slug: str, incoming: IncomingAlert) -> dict[str, Any]:
+    """Correlate an alert that comes in, record both, and return the answer; an unknown project is made."""
+    with desk.db.read() as session:
+        project = projects.find(session, slug)
+    found = correlate(desk, project, incoming)
+    with desk.db.write() as session:
+        return record(session, desk, found, project or projects.ensure(session, slug))
+
+
+def correlate_recorded(desk: Desk, alert_id: str) -> None:
+    """Correlate an alert on record (by our id), unless it was correlated before or is gone."""
+    with suppress(NotFound):
+        with desk.db.read() as session:
+            alert = alerts.get(session, alert_id)
+            project = projects.by_id(session, alert.project_id)
+        if alert.correlation_id is not None:
+            return
+        found = correlate(desk, project, alert.received())
+        with desk.db.write() as session:
+            if alerts.get(session, alert_id).correlation_id is None:
+                record(session, desk, found, project, alert_id)
+
+
+def record(
+    session: Session, desk: Desk, found: Correlated, project: ProjectRecord, alert_id: str | None = None
+) -> dict[str, Any]:
+    """Record an answer, and the alert unless it is on record under an id of ours; return the answer."""
+    recorded = None
+    if alert_id is None:
+        recorded = alerts.record(session, project.id, found.incoming, found.fingerprint, announced=False)
+        alert_id = recorded.alert_id
+    reopened = [one for one in _to_reopen(desk, found) if _reopen(session, found, alert_id, one)]
+    made = _record(session, found, project, alert_id, reopened)
+    alerts.set_correlation(session, alert_id, made.id)
+    code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
+    if found.to_index is not None:
+        past.ask_for(session, project.id, found.to_index)
+    if recorded is not None and recorded.is_new:
+        alerts.announce(session, "created", alert_id)
+    return made.told()
+
+
+def _to_reopen(desk: Desk, found: Correlated) -> list[Reopened]:
+    matches = ((one, found.near.get(one.finding_id)) for one in found.ranking.findings)
+    return [
+        Reopened(near, one.match_confidence)
+        for one, near in matches
+        if near is not None and near.status in incidents.PUT_ASIDE and one.match_confidence >= desk.threshold
+    ]
+
+
+def _reopen(session: Session, found: Correlated, alert_id: str, one: Reopened) -> bool:
+    incoming, cost = found.incoming, found.told["cost_estimate"]
+    what = ": ".join(part for part in (incoming.error_type, incoming.error_message) if part)
+    told = f"Alert {incoming.alert_id} ({(what or incoming.title)[:200]}) was traced to this finding"
+    price = f", at a cost of about {cost['estimated_revenue_impact_usd']:.2f} USD" if cost else ""
+    return incidents.reopen(session, one.finding.id, alert_id, f"{told}{price}.")
+
+
+def _record(
+    session: Session, found: Correlated, project: ProjectRecord, alert_id: str, reopened: list[Reopened]
+) -> CorrelationRecord:
+    made_id = ids.new_id()
+    answer = {
+        "correlation_id": made_id,
+        **found.told,
+        "reopened_findings": [one.finding.id for one in reopened],
+        "recorded_alert_id": alert_id,
+    }
+    answer["recommended_actions"] = [
+        *(f"Fix what was put aside: {one.sentence}" for one in reopened), *answer["recommended_actions"],
+    ]  # fmt: skip
+    made = CorrelationRecord(
+        id=made_id,
+        project_id=project.id,
+        alert_id=alert_id,
+        created_at=clock.now(),
+        error_type=found.inputs.crash.error_type,
+        commit_hash=found.running.known or found.running.commit,
+        confidence_score=answer["confidence_score"],
+        correlation_found=answer["correlation_found"],
+        model_version=found.ranking.model_version,
+        answer=orjson.dumps(answer),
+        inputs=correlations.packed(msgspec.json.encode(found.inputs)),
+    )
+    matched = [(one["finding_id"], one["match_confidence"]) for one in answer["matching_findings"]]
+    suspects = [
+        Named(one.file_path, one.function_name, one.probability) for one in found.ranking.suspects[:NAMED]
+    ]
+    correlations.record(session, made, findings=matched, functions=suspects)
+    return made
