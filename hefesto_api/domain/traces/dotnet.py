@@ -3,15 +3,18 @@
 import re
 from typing import Final
 
+import msgspec
+
 from hefesto_api.domain.traces.lines import Lines
 from hefesto_api.domain.traces.machine import Block, Language
-from hefesto_api.domain.traces.model import Frame, Raised
+from hefesto_api.domain.traces.model import Frame, Raised, Relation
 from hefesto_api.domain.traces.runs import innermost_first
 
-_AT: Final = re.compile(r"(?:at|bei|в|à|en|in|em|w|om) (\S[^()]*+)\(")
+_AT: Final = re.compile(r"(?:at|bei|в|à|en|in|em|w|om|na|vid|在|於|場所|위치:) (\S[^()]*+)\(")
+_UNITY: Final = re.compile(r"(\S[^()]*?) ?\([^()]*+\) \(at (.+):(\d{1,9}+)\)$")
 _PLACE: Final = re.compile(
-    r" (?:in|в|dans|en|em|w|i) (.+):(?:(?:line|Zeile|строка|ligne|línea|linha|wiersz|riga|"
-    r"regel) )?(\d{1,9}+)$"
+    r" (?:in|в|dans|en|em|w|i|位置|於|場所|파일) (.+):(?:(?:line|Zeile|строка|ligne|línea|linha|wiersz|riga|"
+    r"regel|rad|行号|行|줄) )?(\d{1,9}+)$"
 )
 _MONO: Final = re.compile(r" \[0x[0-9a-f]++\] in (?:<[^>]*+>|(.+)):(\d{1,9}+)")
 _INNER_END: Final = re.compile(r"--- (?:End of inner|Ende der internen|Конец трассировки внутреннего)")
@@ -32,8 +35,12 @@ _NOISE = 3
 
 def frame(text: str) -> Frame | None:
     """A line as a frame, or None."""
-    found = _AT.match(text[:8_000])
-    if found is None or "." not in found[1]:
+    text = text.removesuffix("<---")
+    found = _AT.match(text)
+    if found is None:
+        found = _UNITY.match(text)
+        return found and Frame(found[2], int(found[3]), found[1])
+    if "." not in found[1] and not found[1].startswith("lambda_method"):
         return None
     closed = text.find(")", found.end())
     if closed < 0:
@@ -50,14 +57,34 @@ def frame(text: str) -> Frame | None:
 
 
 def read(lines: Lines, number: int, floor: int) -> Block | int | None:
-    """The exception whose first frame stands here, the innermost of a chain."""
+    """The exception whose first frame stands here, the innermost of a chain, and an aggregate's members."""
     if lines.made(number, frame) is None:
         return None
-    names = _above(lines, number, floor)
-    groups, end = _groups(lines, number)
-    certain = names or any(one.file for group in groups for one in group)
+    exceptions, end, certain = _chain(lines, number, floor)
     if not certain:
         return end
+    primary = len(exceptions) - 1
+    while (start := _member(lines, end)) is not None:
+        member, end, _ = _chain(lines, start, end)
+        shift = len(exceptions)
+        member = [one if one.of is None else _related(one, "cause", one.of + shift) for one in member]
+        exceptions += [*member[:-1], _related(member[-1], "member", primary)]
+    return Block(exceptions, end, primary)
+
+
+def _member(lines: Lines, end: int) -> int | None:
+    """The first frame of an aggregate's next member."""
+    at = next((n for n in range(end, end + 3) if lines[n].strip()), end)
+    if "> (Inner Exception #" not in lines[at]:
+        return None
+    return next((n for n in range(at + 1, at + _BACK) if lines.made(n, frame)), None)
+
+
+def _chain(lines: Lines, number: int, floor: int) -> tuple[list[Raised], int, bool]:
+    """The exceptions of one chain, the outermost last, and whether they are certain to be some."""
+    names = _above(lines, number, floor)
+    groups, end = _groups(lines, number)
+    certain = bool(names) or any(one.file for group in groups for one in group)
     names = names or [(None, None)]
     exceptions: list[Raised] = []
     for index, group in enumerate(groups):
@@ -65,13 +92,12 @@ def read(lines: Lines, number: int, floor: int) -> Block | int | None:
         exceptions.append(innermost_first(kind, message, group))
     for kind, message in reversed(names[: max(len(names) - len(groups), 0)]):
         exceptions.append(Raised(kind, message, ()))
-    chained = [
-        Raised(one.type, one.message, one.frames, one.crash, "cause", index + 1)
-        if index < len(exceptions) - 1
-        else one
-        for index, one in enumerate(exceptions)
-    ]
-    return Block(chained, end, len(chained) - 1)
+    causes = [_related(one, "cause", index + 1) for index, one in enumerate(exceptions[:-1])]
+    return [*causes, exceptions[-1]], end, certain
+
+
+def _related(one: Raised, relation: Relation, of: int) -> Raised:
+    return msgspec.structs.replace(one, relation=relation, of=of)
 
 
 def _groups(lines: Lines, at: int) -> tuple[list[list[Frame]], int]:
@@ -129,6 +155,14 @@ def _joined(first: str | None, rest: list[str]) -> str:
 
 DOTNET: Final = Language(
     "csharp",
-    (("at ", ".", "(", ")"), (":line ",), ("bei ", ".", "(", ")"), (":Zeile ",), (":строка ",)),
+    (
+        ("at ", ".", "(", ")"),
+        ("(at ", ":"),
+        *(
+            (f"   {at} ", ".", "(", ")")
+            for at in ("bei", "в", "à", "en", "in", "em", "w", "om", "在", "場所")
+        ),
+        *((f":{line} ",) for line in ("line", "Zeile", "строка", "ligne", "línea", "linha", "行号", "行")),
+    ),
     read,
 )

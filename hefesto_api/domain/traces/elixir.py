@@ -16,6 +16,8 @@ _CALL: Final = re.compile(r":?[\w.\"@?!-]+\.\S|anonymous fn/")
 _ERROR: Final = re.compile(
     r"(?:.{0,200}?)\*\* \((?:EXIT from [^)]*+\) )?\(?([A-Za-z]\w*+(?:\.\w++)*+)\) (.*+)$"
 )
+_FUNCTION: Final = re.compile(r"(?::[a-z]\w*+|(?:[A-Z]\w*+\.)*[A-Z]\w*+)\.\"?[\w!?@<>/ -]+\"?/\d{1,3}$")
+_AFTER: Final = ("code: ", "stacktrace:")  # what a failing test prints below the message
 _SILENT: Final = re.compile(r"(?!)")
 _BACK = 15
 
@@ -29,7 +31,7 @@ def frame(text: str) -> Frame | None:
         return Frame(found[1], int(found[2]), found[3], module=app[1] if app else None)
     if app and _CALL.match(rest):
         return Frame(None, None, rest, module=app[1])
-    return None
+    return Frame(None, None, text) if _FUNCTION.match(text) else None
 
 
 def read(lines: Lines, number: int, floor: int) -> Block | int | None:
@@ -49,6 +51,7 @@ def _headed(lines: Lines, number: int, error: re.Match[str]) -> Block | int:
             return start
         start += 1
     rest = [lines[n].strip() for n in range(number + 1, start)]
+    rest = rest[: next((n for n, text in enumerate(rest) if text.startswith(_AFTER)), len(rest))]
     frames, end = run(lines, start, frame, _SILENT, noise=1)
     message = "\n".join([error[2], *rest]).strip()
     return Block([innermost_first(error[1], message, frames)], end)

@@ -16,37 +16,54 @@ _NAME: Final = re.compile(r"[\w./%*()\[\]{}·$@~,-]++(?:\[[\w.,*\[\]{} ]++\][\w.
 _PANIC: Final = re.compile(
     r"(?:(?:.{0,200}? )??(panic|fatal error|runtime error|unexpected fault address|"
     r"http: panic serving [^ ]+): (.*+)"
-    r"|()(SIG[A-Z]++: .*+))$"
+    r"|(SIG[A-Z]++): (.*+))$"
 )
 _RUNTIME: Final = re.compile(r"(?:runtime(?:/debug)?\.|panic$)")
+_BARE: Final = re.compile(r"[\w./%*()\[\]{}·~-]++$")  # a call as %+v of pkg/errors prints it
+_RECOVERED: Final = re.compile(r" \[recovered(?:, repanicked)?\]$")
 _ELIDED: Final = re.compile(r"\.\.\.(?:(\d++) frames|additional frames) elided\.\.\.")
 
 
 def read(lines: Lines, number: int, floor: int) -> Block | None:
     """The goroutine that begins here; one that follows another, with no panic of its own, is no exception."""
-    text = lines[number].strip()
+    title = lines[number].strip()
     start = number
-    if _GOROUTINE.match(text):
+    if _GOROUTINE.match(title):
         start = number + 1
     elif number > floor and _pair(lines, number - 1):
-        start, text = number - 1, ""
+        start, title = number - 1, lines[number - 2].strip() if number - 1 > floor else ""
     else:
         return None
     frames, end, omitted = _frames(lines, start)
     if not frames:
         return None
     kind, message = _panic(lines, min(number, start), floor)
-    if kind is None and floor and text:
-        return Block([], end, others=[innermost_first(None, None, frames, note=text.rstrip(":"))])
-    return Block([innermost_first(kind, message, frames, _crash(frames), omitted)], end)
+    if kind is None and floor and _GOROUTINE.match(title):
+        return Block([], end, others=[innermost_first(None, None, frames, note=title.rstrip(":"))])
+    others = []
+    if title == "runtime stack:" and (stack := _running(lines, end)):
+        others = [innermost_first(None, None, frames, note="runtime stack")]
+        frames, end, omitted = stack
+    return Block([innermost_first(kind, message, frames, _crash(frames), omitted)], end, others=others)
+
+
+def _running(lines: Lines, at: int) -> tuple[list[Frame], int, int] | None:
+    """The goroutine that the runtime's own stack stands above."""
+    start = next((n for n in range(at, at + 3) if _GOROUTINE.match(lines[n].strip())), None)
+    found = _frames(lines, start + 1) if start is not None else None
+    return found if found and found[0] else None
 
 
 def _pair(lines: Lines, at: int) -> Frame | None:
-    call = lines[at].strip()
-    if not call.endswith(")") or not _NAME.match(call[: max(call.rfind("("), 0)]):
+    place = lines.made(at + 1, _FILE.match)
+    if place is None:
         return None
-    found = _FILE.match(lines[at + 1].strip())
-    return found and Frame(found[1], int(found[2]), call[: call.rfind("(")])
+    call = lines[at].strip()
+    name = call[: max(call.rfind("("), 0)]
+    if call.endswith(")") and _NAME.match(name):
+        return Frame(place[1], int(place[2]), name)
+    bare = _BARE.match(call) and "." in call and lines[at + 1][:1] in " \t"
+    return Frame(place[1], int(place[2]), call) if bare else None
 
 
 def _frames(lines: Lines, at: int) -> tuple[list[Frame], int, int]:
@@ -60,7 +77,7 @@ def _frames(lines: Lines, at: int) -> tuple[list[Frame], int, int]:
         elif elided := _ELIDED.match(text):
             omitted += int(elided[1] or 0)
             at += 1
-        elif text.startswith("created by ") and _FILE.match(lines[at + 1].strip()):
+        elif text.startswith("created by ") and lines.made(at + 1, _FILE.match):
             return frames, at + 2, omitted
         elif (
             ahead := next((n for n in range(at + 1, at + 4) if text and _pair(lines, n)), None)
@@ -82,10 +99,8 @@ def _panic(lines: Lines, number: int, floor: int) -> tuple[str | None, str | Non
         found = nearer
     if found is None:
         return None, None
-    kind, message = found[0][1] or "panic", found[0][2] or found[0][4]
-    return ("panic" if "panic" in kind else kind), message.removesuffix(" [recovered]").removesuffix(
-        ", repanicked]"
-    )
+    kind, message = (found[0][1], found[0][2]) if found[0][1] else (found[0][3], found[0][4])
+    return ("panic" if "panic" in kind else kind), _RECOVERED.sub("", message)
 
 
 def _crash(frames: list[Frame]) -> int:

@@ -46,7 +46,9 @@ _NATIVE: Final = re.compile(
     r"fuzzer/Fuzzer\w+\.(?:cpp|h)|libfuzzer/|/bits/|\.so(?:\.|$)|^\?\?"
 )
 _DOTNET: Final = re.compile(
-    r"(?:System|Microsoft|Newtonsoft|MS|Windows|NUnit|Xunit|Mono|Internal|Castle|AutoMapper)\."
+    r"(?:System|Microsoft|Newtonsoft|MS|Windows|NUnit|Xunit|Mono|Internal|Castle|AutoMapper|Npgsql|MySql|"
+    r"MongoDB|Dapper|StackExchange|RabbitMQ|Grpc|Serilog|NLog|log4net|Polly|MediatR|Hangfire|Quartz|Autofac|"
+    r"FluentValidation|Swashbuckle|Moq|Azure|Amazon|UnityEngine|UnityEditor|TMPro)[.:]|lambda_method"
 )
 _DART: Final = re.compile(
     r"^dart:|^package:(?:flutter|flutter_test|test|test_api|stack_trace|async|http|dio|bloc|provider|"
@@ -180,6 +182,7 @@ _GUESSES: Final[dict[str, IsInApp]] = {
     "csharp": _dotnet,
     "dart": _dart,
     "elixir": _elixir,
+    "erlang": _elixir,
     "php": _php,
     "ruby": _ruby,
     "swift": _swift,

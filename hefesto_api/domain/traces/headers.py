@@ -19,6 +19,10 @@ _NAMED: Final = re.compile(
 _WEAK: Final = re.compile(rf"({_DOTTED})(?::(?:[ \t]++(.*+)|$)|(?=\s*+$))")
 
 
+_CARET: Final = re.compile(r"[\^~]++$")
+_SOURCE: Final = re.compile(r"(?:> )?\d{1,6}+ \||[\^~]++$")
+
+
 class Header(Struct, frozen=True):
     """What is raised, and the number of the line that says so."""
 
@@ -62,9 +66,17 @@ def _further(
         if lines.made(back, frame):
             return None
         if found := lines.made(back, _named_behind(lead)):
-            rest = (lines[n].strip() for n in range(back + 1, before + 1))
-            return Header(found[1], "\n".join([found[2] or "", *rest]).strip(), back)
+            rest = [lines[n].strip() for n in range(back + 1, before + 1)]
+            return Header(found[1], "\n".join([found[2] or "", *_spoken(rest)]).strip(), back)
     return None
+
+
+def _spoken(rest: list[str]) -> list[str]:
+    """A message's further lines, without the source code that some runtimes show below it."""
+    shown = next((n for n, text in enumerate(rest) if _SOURCE.match(text)), len(rest))
+    if shown < len(rest) and _CARET.match(rest[shown]):
+        shown = max(shown - 1, 0)
+    return rest[:shown]
 
 
 @cache

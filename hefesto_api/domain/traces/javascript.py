@@ -21,10 +21,11 @@ _LEAD: Final = re.compile(
     r"(?:\(node:\d++\) |Uncaught |\(in promise\) |UnhandledPromiseRejectionWarning: |"
     r"Unhandled Promise Rejection: |"
     r"Unhandled rejection |\[Unhandled Rejection\] |Caused by: |\[cause\]: |Exception: |"
-    r"ERROR  ?|● |\[(?=\w+Error))++"
+    r"ERROR  ?|error: (?=Uncaught )|● |\[(?=\w+Error))++"
 )
 _CAUSE: Final = re.compile(r"(?:\[cause\]: |Caused by: |caused by: )")
 _MEMBER: Final = re.compile(r"(?:\[errors\]: \[|Errors: \[)")
+_CONSOLE: Final = re.compile(r"(\S++) ((?:https?|file|resource|moz-extension)://\S+?):(\d{1,9}+)$")
 _NOISE = 4
 
 
@@ -140,8 +141,27 @@ def _bare(text: str) -> Frame | None:
     return found if found and found.column is not None else None
 
 
+def _console(text: str) -> Frame | None:
+    found = _CONSOLE.match(text)
+    if found is None:
+        return None
+    return Frame(found[2], int(found[3]), None if found[1] == "<anonymous>" else found[1])
+
+
+def _read_console(lines: Lines, number: int, floor: int) -> Block | int:
+    """The error that stands on the line above, as Firefox's console copies it."""
+    frames, at = [], number
+    while found := lines.made(at, _console):
+        frames.append(found)
+        at += 1
+    header = headers.above(lines, number, max(floor, number - 1), _LEAD, _console)
+    return at if header is None else Block([_raised(header, frames, None, 0)], at)
+
+
 def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The error whose first frame stands here, with its causes."""
+    if lines.made(number, _console):
+        return _read_console(lines, number, floor)
     if "@" in lines.raw[number] and lines[number].strip()[:3] != "at ":
         return _read_gecko(lines, number, floor)
     if not _v8(lines, number):
@@ -260,5 +280,8 @@ def _read_gecko(lines: Lines, number: int, floor: int) -> Block | int | None:
 
 
 JAVASCRIPT: Final = Language(
-    "javascript", (("at ", ":"), ("at ", " (", ")"), ("@", ":"), ("@[native",)), read, newest_first=True
+    "javascript",
+    (("at ", ":"), ("at ", " (", ")"), ("@", ":"), ("@[native",), (" ", "://", ":")),
+    read,
+    newest_first=True,
 )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hefesto_api.domain.traces import headers
 from hefesto_api.domain.traces.lines import Lines, indent
-from hefesto_api.domain.traces.machine import Block, Language
+from hefesto_api.domain.traces.machine import Block, Language, turned
 from hefesto_api.domain.traces.model import Frame, Raised, Relation
 
 _PLACE: Final = re.compile(
@@ -97,7 +97,10 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
             at = step
         at += 1
     primary = next((i for i in range(len(stack) - 1, -1, -1) if stack[i].relation is None), 0)
-    return Block([opened.closed() for opened in stack], at, primary)
+    exceptions = [opened.closed() for opened in stack]
+    if primary and not any(raised.of is not None and raised.of < n for n, raised in enumerate(exceptions)):
+        exceptions, primary = turned(exceptions), len(exceptions) - 1 - primary  # "Wrapped by": causes first
+    return Block(exceptions, at, primary)
 
 
 def _header_of(header: headers.Header | None) -> _Open:

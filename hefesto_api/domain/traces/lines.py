@@ -14,21 +14,49 @@ _ESCAPE: Final = re.compile(r'\\(u[0-9a-fA-F]{4}|.)|"')
 _PLAIN: Final = {"n": "\n", "r": "", "t": "\t", "/": "/", '"': '"', "\\": "\\", "'": "'"}
 _SHAPE: Final = {ord(digit): "0" for digit in "123456789"}
 _LEVEL: Final = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE)"
-# A time, a level, a container's or a log daemon's name; never a word that could begin an exception's type.
+_DAY: Final = r"\d{4}[-/.]\d\d[-/.]\d\d"
+_TIME: Final = r"\d\d:\d\d:\d\d[.,\d]{0,12}+"
+_TAG: Final = r"\[[\w.:/\#@+-]{1,64}+\]"
+# A time, a level, a container's or a log daemon's name, a mail's quote; never a word that could begin an
+# exception's type.
 _PREFIX: Final = re.compile(
     rf"""(?:
-      [\w.-]{{1,64}}+[ ]{{0,40}}+\|(?=[ ])
-    | \w{{3}}[ ]{{1,2}}\d{{1,2}}[ ]\d\d:\d\d:\d\d[ ][\w.-]{{1,64}}+[ ][\w./-]{{1,64}}+(?:\[\d{{1,9}}+\])?:
+      >(?:[ ]?>)*+
+    | [\w./-]{{1,64}}+[ ]{{0,40}}+\|(?=[ \t])
+    | \w{{3}}[ ]{{1,2}}\d{{1,2}}[ ]\d\d:\d\d:\d\d[ ][\w.-]{{1,64}}+[ ][\w./@-]{{1,64}}+(?:\[\d{{1,9}}+\])?:
+    | \[\w{{3}}[ ]\w{{3}}[ ]\d\d[ ]{_TIME}[ ]\d{{4}}\](?:[ ]\[[^\]]{{1,64}}+\])*+
     | [VDIWEF]/[\w.-]{{1,64}}+[ ]{{0,9}}+\([ ]{{0,9}}+\d{{1,9}}+\):
-    | \d\d-\d\d[ ]\d\d:\d\d:\d\d\.\d{{3}}(?:[ ]{{1,9}}+\d{{1,9}}+){{2}}
-      [ ][VDIWEF][ ][\w.-]{{1,64}}+[ ]{{0,40}}+:
-    | \[?\d{{4}}[-/]\d\d[-/]\d\d[T ]\d\d:\d\d(?::\d\d)?[.,\d]{{0,12}}+(?:[ ]?Z|[ ]?[+-]\d\d:?\d\d|[ ]UTC)?\]?
-      (?:[ ](?:stdout|stderr)[ ][FP](?=[ ]))?
-      (?:[ ]{{1,3}}(?:\[[^\]]{{0,80}}+\]|{_LEVEL}:?|-|---|\d{{1,9}}+))*+
+    | (?:{_DAY}[ ]|\d\d-\d\d[ ])?{_TIME}[ ]{{1,9}}+(?:
+        \d{{1,9}}+[ ]{{1,9}}+\d{{1,9}}+[ ][VDIWEF][ ][\w.-]{{1,64}}+[ ]{{0,40}}+:
+      | \d{{1,9}}+-\d{{1,9}}+/[\w.?:-]{{1,99}}+[ ][VDIWEF]/[\w.-]{{1,64}}+:
+      | \d{{1,9}}+-\d{{1,9}}+[ ]{{1,9}}+[\w.-]{{1,64}}+[ ]{{1,40}}+[\w.:-]{{1,99}}+[ ]{{1,40}}+[VDIWEF][ ])
+    | [A-Z],[ ]\[{_DAY}T{_TIME}[ ]\#\d{{1,9}}+\][ ]{{1,3}}+\w{{4,7}}[ ]--[ ]:(?:[ ]{_TAG})*+
+    | \[{_DAY}[T ]{_TIME}Z?[ ]{{1,3}}{_LEVEL}[ ]{{1,3}}[\w:.-]{{1,99}}+\]
+    | \[?(?:{_DAY}[T ]\d\d:\d\d(?::\d\d)?[.,\d]{{0,12}}+(?:[ ]?Z|[ ]?[+-]\d\d:?\d\d|[ ]UTC)?|{_TIME})\]?:?
+      (?:[ ](?:stdout|stderr)[ ][FP](?=[ ])|(?:[ ][\w.-]{{1,64}}+)?[ ][\w./-]{{1,64}}+\[[\w.]{{1,32}}+\]:)?
+      (?:[ ]{{1,3}}(?:\[[^\]]{{0,80}}+\]|{_LEVEL}:?|-|---|\d{{1,9}}+|\w{{1,16}}+=[^\s=]{{1,64}}+))*+
+      (?=[ \t]|$)
     | \[?{_LEVEL}\]?:?(?=[ \t])
+    | {_TAG}(?:[ ]{_TAG})*+(?=[ \t])
     )[ ]?""",
     re.VERBOSE,
 )
+# Marks of web pages and chats, taken off where they are used as such; `<T>` or `<module>` are none.
+_TAGS: Final = re.compile(
+    r"</?(?:b|p|pre|code|span|div|li|ol|ul|td|th|tr|table|tbody|font|strong|em|i|u|a|small|h\d)"
+    r"(?: [^<>\n]{0,300}+)?>"
+)
+_BREAK: Final = re.compile(r"<br ?/?>\n?")
+_ENTITY: Final = re.compile(r"&(?:lt|gt|quot|amp|nbsp|apos|#0?39|#x27|#34|#x2[Ff]);")
+_ENTITIES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&amp;": "&", "&nbsp;": " ", "&#34;": '"'}
+# Blanks of other widths, marks without any, and, where they stand around a file, a word processor's quotes.
+_PLAINER: Final = str.maketrans("\xa0\u2007\u202f\u2028", "   \n", "\ufeff\u200b\x00")
+_QUOTES: Final = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
+# Frames as the strings of a list.
+_LISTED: Final = re.compile(
+    r'^[ \t]*+(?:"[^"\n]{1,99}":[ ]?)?\[?[ \t]*+"[^"\n]{1,999}:\d++(?::in |"[,\]])', re.MULTILINE
+)
+_COMMAS: Final = re.compile(r'"[ \t]*+,\s*+"|\[\s*+"|"\s*+\]')
 
 
 def unfold(text: str) -> str:
@@ -41,6 +69,15 @@ def unfold(text: str) -> str:
         text = _ESCAPE.sub(lambda found, quote=quote: _unescaped(found, quote), text)  # type: ignore[misc]
     if "\x1b" in text:
         text = _ANSI.sub("", text)
+    if not text.isascii() or "\x00" in text:
+        text = text.translate(_PLAINER)
+        text = text.translate(_QUOTES) if "File \u201c" in text else text
+    if '"' in text and _LISTED.search(text):
+        text = _COMMAS.sub("\n", text)
+    if "</" in text or "<br" in text:
+        text = _TAGS.sub("", _BREAK.sub("\n", text))
+    if "&" in text:
+        text = _ENTITY.sub(lambda found: _ENTITIES.get(found[0], "/" if found[0][-2] in "fF" else "'"), text)
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 
@@ -107,7 +144,7 @@ class Lines:
 
 
 def _unprefixed(line: str) -> str:
-    if not (line[:1].isalnum() or line[:1] in "[_.-"):
+    if not (line[:1].isalnum() or line[:1] in "[_.->/"):
         return line
     found = _PREFIX.match(line)
     return line[found.end() :] if found else line

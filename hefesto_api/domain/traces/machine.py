@@ -144,7 +144,7 @@ def _joined(language: Language, blocks: list[Block], lines: Lines) -> Trace:
     ends = [index for index in primaries if exceptions[index].relation is None] or primaries
     primary = ends[-1] if language.last else ends[0]
     if language.newest_first:
-        exceptions, primary = _turned(exceptions), len(exceptions) - 1 - primary
+        exceptions, primary = turned(exceptions), len(exceptions) - 1 - primary
     return Trace(language.name, tuple(exceptions), primary, others, tuple(lines.unread))
 
 
@@ -162,7 +162,8 @@ def _shifted(raised: Raised, shift: int) -> Raised:
     return msgspec.structs.replace(raised, of=raised.of + shift)
 
 
-def _turned(exceptions: list[Raised]) -> list[Raised]:
+def turned(exceptions: list[Raised]) -> list[Raised]:
+    """The exceptions in reverse, each still of the same one."""
     last = len(exceptions) - 1
     return [
         raised if raised.of is None else msgspec.structs.replace(raised, of=last - raised.of)

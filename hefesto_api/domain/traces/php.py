@@ -12,6 +12,12 @@ _FRAME: Final = re.compile(
     r"#\d{1,6}+ (?:(\S[^(]*+)\((\d{1,9}+)\)|(\[internal function\])|(\S[^:(]*+)): (.*+)$"
 )
 _MAIN: Final = re.compile(r"#\d{1,6}+ \{main\}|thrown in ")
+_BARE: Final = re.compile(r"((?:/|[A-Za-z]:\\)[^:\n]+\.(?:php|phtml|inc)):(\d{1,9}+)$")  # PHPUnit's
+_CONSOLE: Final = re.compile(  # Symfony's
+    r"(?:(\S[^()]*+)\([^)]*+\) )?at (\S[^:\n]*+(?::[\\/][^:\n]++)?):(\d{1,9}+)$"
+)
+_NAMED: Final = re.compile(r"((?:\w++\\)*+\w*(?:Exception|Error)): (.++)$")
+_BOXED: Final = re.compile(r"\[((?:\w++\\)*+[A-Z]\w*+)(?: \([^)]*+\))?\]$")
 _XDEBUG: Final = re.compile(r"(?:PHP )?\s*+\d{1,6}+\. (\S[^(]*+\()(.*+)$")
 _THROWN: Final = re.compile(
     r"(?:(?:PHP )?(?:Fatal error|Recoverable fatal error|Warning|Catchable fatal error): {1,2})?"
@@ -22,7 +28,10 @@ _FATAL: Final = re.compile(
 )
 _OBJECT: Final = re.compile(r".*?\[object\] \(([\w\\]++)\(code: [^)]*+\): (.*+)$")
 _PLACE: Final = re.compile(r"(.*) (?:in|at) ((?:[A-Za-z]:)?[^\s:][^:]*+)(?::| on line )(\d{1,9}+)\)?$")
+_NOTHING: Final = re.compile(r"(?!)")
 _STARTS: Final = ("Stack trace:", "PHP Stack trace:", "[stacktrace]", "Call Stack:")
+_CONSOLE_START: Final = "Exception trace:"
+_PHP: Final = re.compile(r"PHP (?:Fatal|Parse|Recoverable fatal) error")
 _BACK = 10
 
 
@@ -31,19 +40,27 @@ def frame(text: str) -> Frame | None:
     found = _FRAME.match(text[:8_000])
     if found is None:
         return None
-    function = found[5].partition("(")[0].strip()
-    if not function or (found[4] and "->" not in function and "::" not in function):
+    function = found[5].partition("(")[0].strip().replace("\\\\", "\\")
+    if (
+        not function
+        or (found[1] or "").endswith(" ")
+        or (found[4] and "->" not in function and "::" not in function)
+    ):
         return None
     return Frame(found[1] or found[4], int(found[2]) if found[2] else None, function)
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The exception whose stack or whose fatal error stands here, with those it was chained to."""
     text = lines[number].strip()
     if text.endswith(_STARTS) and "#" not in text:
         return _traced(lines, number, floor)
     if lines.made(number, frame):
         return _untitled(lines, number, floor)
+    if lines.made(number, _bare):
+        return _listed(lines, number, floor)
+    if text.startswith(_CONSOLE_START):
+        return _boxed(lines, number, floor)
     found = _fatal(text[:8_000])
     if found is None or any(lines[n].strip().endswith(_STARTS) for n in (number + 1, number + 2)):
         return None
@@ -54,9 +71,44 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
     return Block([innermost_first(kind, message, [site])], number + 1)
 
 
+def _bare(text: str) -> Frame | None:
+    found = _BARE.match(text)
+    return found and Frame(found[1], int(found[2]), None)
+
+
+def _listed(lines: Lines, number: int, floor: int) -> Block | int:
+    """PHPUnit's: the error, an empty line, and places without functions."""
+    frames, end = run(lines, number, _bare, _NOTHING, noise=0)
+    for above in range(number - 1, max(floor, number - _BACK) - 1, -1):
+        if found := lines.made(above, _NAMED.match):
+            rest = (lines[n].strip() for n in range(above + 1, number))
+            return Block([innermost_first(found[1], "\n".join([found[2], *rest]).strip(), frames)], end)
+    return end
+
+
+def _console(text: str) -> Frame | None:
+    found = _CONSOLE.match(text)
+    return found and Frame(found[2], int(found[3]), (found[1] or "").strip() or None)
+
+
+def _boxed(lines: Lines, number: int, floor: int) -> Block | None:
+    """Symfony's console: the type in brackets, the message below it, and where each function was called."""
+    frames, end = run(lines, number + 1, _console, _NOTHING, noise=1)
+    if not frames:
+        return None
+    kind = message = None
+    for above in range(number - 1, max(floor, number - _BACK) - 1, -1):
+        if found := lines.made(above, _BOXED.match):
+            rest = (lines[n].strip() for n in range(above + 1, number))
+            kind, message = found[1], "\n".join(rest).strip()
+            break
+    return Block([innermost_first(kind, message, frames)], end)
+
+
 def _fatal(text: str) -> tuple[str, str, Frame] | None:
     """A fatal error of one line: its kind, its message and its place."""
-    found = _FATAL.match(text)
+    found = _PHP.search(text)
+    found = _FATAL.match(text, found.start() if found else 0)
     if found is None:
         return None
     head, on, line = found[2].rpartition(" on line ")
@@ -122,8 +174,8 @@ def _above(lines: Lines, number: int, floor: int) -> tuple[str | None, str | Non
     below: list[str] = []
     for above in range(number - 1, max(floor, number - _BACK) - 1, -1):
         text = lines[above].strip()[:4_000]
-        at = text.find("PHP Fatal error")
-        text = text[at:] if at > 0 else text
+        if started := _PHP.search(text):
+            text = text[started.start() :]
         if (fatal := _fatal(text)) and _THROWN.match(fatal[1]) is None:
             return fatal
         if found := _OBJECT.match(text) or _THROWN.match(text):
@@ -148,6 +200,8 @@ PHP: Final = Language(
     (
         ("#0 ", ": "),
         *((start,) for start in ("Stack trace:", "[stacktrace]", "Call Stack:")),
+        (_CONSOLE_START,),
+        (".php:",),
         *((start,) for start in ("Fatal error: ", "Parse error: ", "fatal error: ")),
     ),
     read,

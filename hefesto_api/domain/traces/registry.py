@@ -5,6 +5,7 @@ from typing import Final
 from hefesto_api.domain.traces.dart import DART
 from hefesto_api.domain.traces.dotnet import DOTNET
 from hefesto_api.domain.traces.elixir import ELIXIR
+from hefesto_api.domain.traces.erlang import ERLANG
 from hefesto_api.domain.traces.go import GO
 from hefesto_api.domain.traces.javascript import JAVASCRIPT
 from hefesto_api.domain.traces.jvm import JVM
@@ -26,6 +27,7 @@ LANGUAGES: Final[tuple[Language, ...]] = (
     DOTNET,
     RUBY,
     ELIXIR,
+    ERLANG,
     DART,
     PHP,
     NATIVE,

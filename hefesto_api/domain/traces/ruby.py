@@ -64,13 +64,18 @@ def _headed(lines: Lines, number: int, found: re.Match[str]) -> Block | None:
     at = number
     while (first := lines.made(at, _match)) is not None and first[6]:
         kind, message, end = _error(lines, at, first)
-        callers, end = run(lines, end, frame, _SILENT)
+        callers, end = run(lines, end, frame, _SILENT, ends=_headed_line)
         if kind is None and not callers:
             break
         raised = innermost_first(kind, message, [_frame(first), *callers])
         exceptions.append(raised if not exceptions else _cause(raised, len(exceptions) - 1))
         at = end
     return Block(exceptions, at) if exceptions else None
+
+
+def _headed_line(text: str) -> bool:
+    found = _match(text)
+    return found is not None and bool(found[6]) and _TYPE.search(text[-300:]) is not None
 
 
 def _cause(raised: Raised, of: int) -> Raised:

@@ -11,12 +11,17 @@ FrameOf: TypeAlias = Callable[[str], Frame | None]
 
 
 def run(
-    lines: Lines, at: int, frame: FrameOf, silent: re.Pattern[str], noise: int = 3
+    lines: Lines,
+    at: int,
+    frame: FrameOf,
+    silent: re.Pattern[str],
+    noise: int = 3,
+    ends: Callable[[str], object] = lambda text: None,
 ) -> tuple[list[Frame], int]:
     """The frames from line `at` on, in the printed order, and the line behind the last.
 
     Lines that match `silent` belong to the trace without being frames; up to `noise` others are skipped
-    where a frame follows them.
+    where a frame follows them, and none where a line `ends` the trace.
     """
     frames: list[Frame] = []
     end = at
@@ -26,6 +31,8 @@ def run(
                 lines.skip(skipped, "between the frames")
             frames.append(found)
             end = at + 1
+        elif ends(lines[at].strip()):
+            break
         elif silent.match(lines[at].strip()):
             end = at + 1 if end == at else end
         at += 1

@@ -24,6 +24,7 @@ _PREFIXED: Final = re.compile(
 )
 _REPORT: Final = re.compile(
     r"Exception Type: {1,9}+(\S++)(?: \((\w++)\))?|(?:💣 |\*\*\* )?(?:Program crashed|Signal \d++): (.*+)"
+    r"|.{0,99}?uncaught exception '(\w++)', reason: '(.*)'"
 )
 _SILENT: Final = re.compile(r"\d{1,4}+[ │|].*|[│|~^ ]*+\^|…|\.\.\.|\d++ frames? omitted")
 _MACHINERY: Final = re.compile(
@@ -33,6 +34,7 @@ _MACHINERY: Final = re.compile(
     r"specialized _"
 )
 _BACK = 12
+_NOISE = 8  # the source around a frame
 
 
 def frame(text: str) -> Frame | None:
@@ -72,7 +74,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
         return _failed(lines, number, failed)
     if lines.made(number, frame) is None:
         return None
-    frames, end = run(lines, number, frame, _SILENT)
+    frames, end = run(lines, number, frame, _SILENT, _NOISE)
     kind, message = _above(lines, number, floor)
     if kind is None and len(frames) < 2:
         return None
@@ -96,7 +98,7 @@ def _failure(text: str) -> tuple[str, str, Frame | None] | None:
 def _failed(lines: Lines, number: int, failed: tuple[str, str, Frame | None]) -> Block | None:
     kind, message, site = failed
     start = next((n for n in range(number + 1, number + _BACK) if lines.made(n, frame)), None)
-    frames, end = run(lines, start, frame, _SILENT) if start else ([], number + 1)
+    frames, end = run(lines, start, frame, _SILENT, _NOISE) if start else ([], number + 1)
     if site is None and (len(frames) < 2):
         return None
     known = site is None or any(_same(one, site) for one in frames)
@@ -119,7 +121,7 @@ def _same(one: Frame, site: Frame) -> bool:
 def _above(lines: Lines, number: int, floor: int) -> tuple[str | None, str | None]:
     for above in range(number - 1, max(floor, number - 3 * _BACK) - 1, -1):
         if found := lines.made(above, _REPORT.match):
-            return found[1] or "crash", found[2] or found[3] or ""
+            return found[1] or found[4] or "crash", found[2] or found[3] or found[5] or ""
     return None, None
 
 

@@ -147,6 +147,185 @@ Require stack:
         "Cannot find module '/srv/a.js'\nRequire stack:\n- /srv/b.js",
         [("/srv/b.js", 1, "resolve")],
     ),
+    Case(
+        "Deno",
+        """\
+error: Uncaught (in promise) TypeError: Cannot read properties of undefined (reading 'price')
+    return cart.item.price;
+                     ^
+    at total (file:///srv/shop/cart.ts:12:22)
+    at async file:///srv/shop/main.ts:3:1
+    at eventLoopTick (ext:core/01_core.js:168:7)
+""",
+        "TypeError",
+        "Cannot read properties of undefined (reading 'price')",
+        [
+            ("ext:core/01_core.js", 168, "eventLoopTick"),
+            ("file:///srv/shop/main.ts", 3, None),
+            ("file:///srv/shop/cart.ts", 12, "total"),
+        ],
+    ),
+    Case(
+        "Bun",
+        """\
+10 | function total(cart) {
+11 |   if (!cart) {
+12 |     throw new Error("no cart");
+               ^
+error: no cart
+      at total (/srv/shop/cart.ts:12:11)
+      at /srv/shop/main.ts:3:1
+
+Bun v1.1.0 (Linux x64)
+""",
+        "error",
+        "no cart",
+        [("/srv/shop/main.ts", 3, None), ("/srv/shop/cart.ts", 12, "total")],
+    ),
+    Case(
+        "Jest",
+        """\
+  ● Cart › adds up
+
+    TypeError: Cannot read property 'price' of undefined
+
+      10 | function total(cart) {
+    > 12 |   return cart.item.price;
+         |                    ^
+
+      at total (src/cart.js:12:20)
+      at Object.<anonymous> (test/cart.test.js:5:10)
+""",
+        "TypeError",
+        "Cannot read property 'price' of undefined",
+        [("test/cart.test.js", 5, "Object.<anonymous>"), ("src/cart.js", 12, "total")],
+    ),
+    Case(
+        "private methods, getters, classes and static blocks",
+        """\
+RangeError: Invalid array length
+    at Cart.#grow (/srv/shop/cart.js:4:12)
+    at get Cart.size [as size] (/srv/shop/cart.js:9:5)
+    at Function.from [as of] (/srv/shop/cart.js:20:3)
+    at <static_initializer> (/srv/shop/cart.js:22:5)
+    at async Promise.all (index 1)
+    at Module._compile (node:internal/modules/cjs/loader:1256:14)
+""",
+        "RangeError",
+        "Invalid array length",
+        [
+            ("node:internal/modules/cjs/loader", 1256, "Module._compile"),
+            (None, None, "Promise.all"),
+            ("/srv/shop/cart.js", 22, "<static_initializer>"),
+            ("/srv/shop/cart.js", 20, "Function.from"),
+            ("/srv/shop/cart.js", 9, "get Cart.size"),
+            ("/srv/shop/cart.js", 4, "Cart.#grow"),
+        ],
+    ),
+    Case(
+        "React Native's bundle, as iOS prints it",
+        """\
+TypeError: undefined is not an object (evaluating 'this.props.cart.total')
+render@/var/containers/Bundle/Application/1F2E/Shop.app/main.jsbundle:312:1540
+finishClassComponent@/var/containers/Bundle/Application/1F2E/Shop.app/main.jsbundle:12:200
+value@[native code]
+""",
+        "TypeError",
+        "undefined is not an object (evaluating 'this.props.cart.total')",
+        [
+            (None, None, "value"),
+            ("/var/containers/Bundle/Application/1F2E/Shop.app/main.jsbundle", 12, "finishClassComponent"),
+            ("/var/containers/Bundle/Application/1F2E/Shop.app/main.jsbundle", 312, "render"),
+        ],
+    ),
+    Case(
+        "a worker, a blob, a query and wasm",
+        """\
+Uncaught Error: out of paper
+    at print (blob:https://shop.test/1f2e-3d4c:7:9)
+    at onmessage (https://shop.test/worker.js?v=3#x:2:5)
+    at wasm://wasm/0012ab34:wasm-function[17]:0x1a2b
+    at https://shop.test/app.js:1:1
+""",
+        "Error",
+        "out of paper",
+        [
+            ("https://shop.test/app.js", 1, None),
+            ("https://shop.test/worker.js?v=3#x", 2, "onmessage"),
+            ("blob:https://shop.test/1f2e-3d4c", 7, "print"),
+        ],
+    ),
+    Case(
+        "an unhandled rejection",
+        """\
+(node:4321) UnhandledPromiseRejectionWarning: Error: connect ECONNREFUSED 127.0.0.1:5432
+    at TCPConnectWrap.afterConnect [as oncomplete] (net.js:1141:16)
+(node:4321) UnhandledPromiseRejectionWarning: Unhandled promise rejection.
+""",
+        "Error",
+        "connect ECONNREFUSED 127.0.0.1:5432",
+        [("net.js", 1141, "TCPConnectWrap.afterConnect")],
+        in_app=None,
+    ),
+    Case(
+        "TypeScript's own error, thrown with a class of the shop",
+        """\
+/srv/shop/src/cart.ts:12
+    throw new NoStock("B-17");
+          ^
+NoStock: no stock for B-17
+    at Cart.take (/srv/shop/src/cart.ts:12:11)
+    at Object.<anonymous> (/srv/shop/src/main.ts:3:1)
+    at Module._compile (internal/modules/cjs/loader.js:1063:30)
+""",
+        "NoStock",
+        "no stock for B-17",
+        [
+            ("internal/modules/cjs/loader.js", 1063, "Module._compile"),
+            ("/srv/shop/src/main.ts", 3, "Object.<anonymous>"),
+            ("/srv/shop/src/cart.ts", 12, "Cart.take"),
+        ],
+    ),
+    Case(
+        "Opera's and old browsers' words",
+        """\
+Error: no price
+    at Anonymous function (http://shop.test/app.js:9:7)
+    at Global code (http://shop.test/app.js:40:1)
+""",
+        "Error",
+        "no price",
+        [("http://shop.test/app.js", 40, "Global code"), ("http://shop.test/app.js", 9, None)],
+    ),
+    Case(
+        "Firefox's console, with names of nested functions",
+        """\
+Uncaught TypeError: cart is undefined
+    total https://shop.test/app.js:12
+    checkout https://shop.test/app.js:30
+    <anonymous> https://shop.test/app.js:44
+""",
+        "TypeError",
+        "cart is undefined",
+        [
+            ("https://shop.test/app.js", 44, None),
+            ("https://shop.test/app.js", 30, "checkout"),
+            ("https://shop.test/app.js", 12, "total"),
+        ],
+    ),
+    Case(
+        "Chrome's console, copied",
+        """\
+app.js:12 Uncaught TypeError: Cannot read properties of null (reading 'price')
+    at total (app.js:12:20)
+    at HTMLButtonElement.onclick ((index):9:3)
+total @ app.js:12
+onclick @ (index):9
+""",
+        "TypeError",
+        "Cannot read properties of null (reading 'price')",
+        [("(index)", 9, "HTMLButtonElement.onclick"), ("app.js", 12, "total")],
+    ),
 ]
 
 
@@ -179,6 +358,11 @@ Error: checkout failed
         "/srv/shop/cart.js:12:11: error: no-undef 'x' is not defined",
         "react@18.2.0\nreact-dom@18.2.0",
         "listening at http://localhost:8080",
+        "src/cart.ts(12,5): error TS2304: Cannot find name 'price'.\n",
+        "Tests: 1 failed, 3 passed\nat 12:30\n",
+        "look at this (see https://shop.test/app.js:12:3)",
+        "GET https://shop.test/app.js 404 (Not Found)\nPOST https://shop.test/pay 500\n",
+        "diff --git a/cart.js b/cart.js\n@@ -1,2 +1,3 @@\n+at('x:1:2')\n",
     ],
 )
 def test_no_frame_where_no_trace_is(text: str) -> None:

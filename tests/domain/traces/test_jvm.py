@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (traces are as wide as they are printed)
 """Java, Kotlin and Scala: causes, suppressed exceptions, modules, loaders, logs."""
 
 import pytest
@@ -108,6 +109,145 @@ org.opentest4j.AssertionFailedError: expected: <1> but was: <2>
         "org.opentest4j.AssertionFailedError",
         "expected: <1> but was: <2>",
         [("StockTest.kt", 12, "com.acme.StockTest.takes the last one")],
+    ),
+    Case(
+        "a circle of causes, and frames that were left out",
+        """\
+com.acme.A: one
+\tat com.acme.Main.main(Main.java:9)
+Caused by: com.acme.B: two
+\tat com.acme.Main.b(Main.java:14)
+\t... 1 more
+Caused by: [CIRCULAR REFERENCE: com.acme.A: one]
+""",
+        "com.acme.A",
+        "one",
+        [("Main.java", 14, "com.acme.Main.b"), ("Main.java", 9, "com.acme.Main.main")],
+    ),
+    Case(
+        "Android",
+        """\
+03-04 05:06:07.123  4321  4321 E AndroidRuntime: FATAL EXCEPTION: main
+03-04 05:06:07.123  4321  4321 E AndroidRuntime: Process: com.acme.shop, PID: 4321
+03-04 05:06:07.123  4321  4321 E AndroidRuntime: java.lang.NullPointerException: Attempt to invoke virtual method 'int com.acme.Item.price()' on a null object reference
+03-04 05:06:07.123  4321  4321 E AndroidRuntime: \tat com.acme.shop.CartActivity.total(CartActivity.kt:31)
+03-04 05:06:07.123  4321  4321 E AndroidRuntime: \tat android.app.Activity.performCreate(Activity.java:8051)
+""",
+        "java.lang.NullPointerException",
+        "Attempt to invoke virtual method 'int com.acme.Item.price()' on a null object reference",
+        [
+            ("Activity.java", 8051, "android.app.Activity.performCreate"),
+            ("CartActivity.kt", 31, "com.acme.shop.CartActivity.total"),
+        ],
+    ),
+    Case(
+        "Android Studio's window",
+        """\
+2026-03-04 05:06:07.123 4321-4321/com.acme.shop E/AndroidRuntime: FATAL EXCEPTION: main
+    Process: com.acme.shop, PID: 4321
+    java.lang.IllegalStateException: no stock
+        at com.acme.shop.CartActivity.total(CartActivity.kt:31)
+""",
+        "java.lang.IllegalStateException",
+        "no stock",
+        [("CartActivity.kt", 31, "com.acme.shop.CartActivity.total")],
+    ),
+    Case(
+        "sbt and Scala's names",
+        """\
+[error] (run-main-0) java.util.NoSuchElementException: None.get
+[error] java.util.NoSuchElementException: None.get
+[error] \tat scala.None$.get(Option.scala:529)
+[error] \tat shop.Cart$.$anonfun$total$1(Cart.scala:12)
+[error] \tat shop.Main$.main(Main.scala:5)
+[error] \tat shop.Main.main(Main.scala)
+""",
+        "java.util.NoSuchElementException",
+        "None.get",
+        [
+            ("Main.scala", None, "shop.Main.main"),
+            ("Main.scala", 5, "shop.Main$.main"),
+            ("Cart.scala", 12, "shop.Cart$.$anonfun$total$1"),
+            ("Option.scala", 529, "scala.None$.get"),
+        ],
+        in_app=2,
+    ),
+    Case(
+        "a coroutine's boundary, and jars",
+        """\
+java.io.IOException: unexpected end
+\tat com.acme.Net.read(Net.kt:44) ~[app.jar:1.2]
+\tat _COROUTINE._BOUNDARY._(CoroutineDebugging.kt:46)
+\tat com.acme.Net$load$2.invokeSuspend(Net.kt:20) [app.jar:1.2]
+\tat kotlinx.coroutines.DispatchedTask.run(DispatchedTask.kt:106)
+""",
+        "java.io.IOException",
+        "unexpected end",
+        [
+            ("DispatchedTask.kt", 106, "kotlinx.coroutines.DispatchedTask.run"),
+            ("Net.kt", 20, "com.acme.Net$load$2.invokeSuspend"),
+            ("CoroutineDebugging.kt", 46, "_COROUTINE._BOUNDARY._"),
+            ("Net.kt", 44, "com.acme.Net.read"),
+        ],
+    ),
+    Case(
+        "Clojure",
+        """\
+Exception in thread "main" java.lang.ArithmeticException: Divide by zero
+\tat clojure.lang.Numbers.divide(Numbers.java:188)
+\tat shop.cart$share.invokeStatic(cart.clj:12)
+\tat shop.cart$share.invoke(cart.clj:10)
+""",
+        "java.lang.ArithmeticException",
+        "Divide by zero",
+        [
+            ("cart.clj", 10, "shop.cart$share.invoke"),
+            ("cart.clj", 12, "shop.cart$share.invokeStatic"),
+            ("Numbers.java", 188, "clojure.lang.Numbers.divide"),
+        ],
+        in_app=1,
+    ),
+    Case(
+        "Gradle",
+        """\
+* What went wrong:
+Execution failed for task ':test'.
+> no stock
+
+* Exception is:
+org.gradle.api.tasks.TaskExecutionException: Execution failed for task ':test'.
+\tat org.gradle.api.internal.tasks.execution.ExecuteActionsTaskExecuter.lambda$x$1(ExecuteActionsTaskExecuter.java:145)
+\tat com.acme.Plugin.apply(Plugin.groovy:12)
+""",
+        "org.gradle.api.tasks.TaskExecutionException",
+        "Execution failed for task ':test'.",
+        [
+            ("Plugin.groovy", 12, "com.acme.Plugin.apply"),
+            (
+                "ExecuteActionsTaskExecuter.java",
+                145,
+                "org.gradle.api.internal.tasks.execution.ExecuteActionsTaskExecuter.lambda$x$1",
+            ),
+        ],
+        in_app=0,
+    ),
+    Case(
+        "root cause first, as Logback may print it",
+        """\
+java.sql.SQLException: timeout
+\tat com.acme.Orders.save(Orders.java:48)
+\t... 1 common frames omitted
+Wrapped by: com.acme.OrderFailed: order 7
+\tat com.acme.Orders.place(Orders.java:30)
+\tat com.acme.Main.main(Main.java:9)
+""",
+        "com.acme.OrderFailed",
+        "order 7",
+        [
+            ("Orders.java", 48, "com.acme.Orders.save"),
+            ("Main.java", 9, "com.acme.Main.main"),
+            ("Orders.java", 30, "com.acme.Orders.place"),
+        ],
     ),
 ]
 

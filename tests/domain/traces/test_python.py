@@ -1,3 +1,4 @@
+# ruff: noqa: E501 (traces are as wide as they are printed)
 """Python's tracebacks, as they are printed and as they come out of logs and issues."""
 
 import pytest
@@ -151,6 +152,134 @@ Current thread 0x00007f1 (most recent call first):
         "Fatal Python error",
         "Segmentation fault",
         [("/srv/main.py", 4, "<module>"), ("/srv/native.py", 30, "decode")],
+    ),
+    Case(
+        "celery's line before the traceback",
+        """\
+[2026-03-04 05:06:07,123: ERROR/ForkPoolWorker-1] Task shop.pay[1f2e] raised unexpected: ValueError('no price')
+Traceback (most recent call last):
+  File "/srv/venv/lib/python3.11/site-packages/celery/app/trace.py", line 451, in trace_task
+    R = retval = fun(*args, **kwargs)
+                 ^^^^^^^^^^^^^^^^^^^^
+  File "/srv/shop/tasks.py", line 12, in pay
+    raise ValueError("no price")
+ValueError: no price
+""",
+        "ValueError",
+        "no price",
+        [
+            ("/srv/venv/lib/python3.11/site-packages/celery/app/trace.py", 451, "trace_task"),
+            ("/srv/shop/tasks.py", 12, "pay"),
+        ],
+    ),
+    Case(
+        "cut off in the middle",
+        """\
+Traceback (most recent call last):
+  File "/srv/shop/app.py", line 10, in <module>
+    main()
+[...]
+  File "/srv/shop/orders.py", line 55, in place
+    raise KeyError(sku)
+KeyError: 'B-17'
+""",
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case(
+        "pytest's short form",
+        """\
+Traceback (most recent call last):
+  File "/srv/shop/app.py", line 10, in <module>
+  File "/srv/shop/orders.py", line 55, in place
+shop.errors.NoStock
+""",
+        "shop.errors.NoStock",
+        "",
+        FRAMES,
+    ),
+    Case(
+        "notes below the message",
+        PLAIN + "While selling B-17\nand nothing else\n",
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case(
+        "the interpreter's prompt",
+        """\
+>>> total(None)
+Traceback (most recent call last):
+  File "<stdin>", line 1, in <module>
+  File "/srv/shop/cart.py", line 3, in total
+    return cart.price
+           ^^^^^^^^^^
+AttributeError: 'NoneType' object has no attribute 'price'
+>>> exit()
+""",
+        "AttributeError",
+        "'NoneType' object has no attribute 'price'",
+        [("<stdin>", 1, "<module>"), ("/srv/shop/cart.py", 3, "total")],
+    ),
+    Case(
+        "on Windows",
+        """\
+Traceback (most recent call last):
+  File "C:\\Users\\Ana Lima\\shop\\app.py", line 4, in <module>
+    import till
+  File "C:\\Python311\\Lib\\site-packages\\till\\__init__.py", line 2, in <module>
+    from till._drawer import Drawer
+ImportError: DLL load failed while importing _drawer: The specified module could not be found.
+""",
+        "ImportError",
+        "DLL load failed while importing _drawer: The specified module could not be found.",
+        [
+            ("C:\\Users\\Ana Lima\\shop\\app.py", 4, "<module>"),
+            ("C:\\Python311\\Lib\\site-packages\\till\\__init__.py", 2, "<module>"),
+        ],
+        in_app=0,
+    ),
+    Case(
+        "a message of several lines",
+        """\
+Traceback (most recent call last):
+  File "/srv/shop/db.py", line 8, in load
+    cursor.execute(query)
+psycopg2.errors.UndefinedColumn: column "prise" does not exist
+LINE 1: SELECT prise FROM item
+               ^
+HINT:  Perhaps you meant "price".
+
+2026-03-04 05:06:08 INFO next
+""",
+        "psycopg2.errors.UndefinedColumn",
+        'column "prise" does not exist',
+        [("/srv/shop/db.py", 8, "load")],
+    ),
+    Case(
+        "wrapped in a single record of a log",
+        r"ERROR:root:failed\nTraceback (most recent call last):\n  File \"/srv/shop/cart.py\", line 3, in total\n"
+        r"    return price\nNameError: name 'price' is not defined\n",
+        "NameError",
+        "name 'price' is not defined",
+        [("/srv/shop/cart.py", 3, "total")],
+    ),
+    Case(
+        "two services that write at once",
+        """\
+web_1     | Traceback (most recent call last):
+db_1      | 2026-03-04 05:06:07 UTC LOG:  checkpoint starting
+web_1     |   File "/srv/shop/app.py", line 10, in <module>
+db_1      | 2026-03-04 05:06:07 UTC LOG:  checkpoint complete
+web_1     |     main()
+web_1     |   File "/srv/shop/orders.py", line 55, in place
+web_1     |     raise KeyError(sku)
+web_1     | KeyError: 'B-17'
+""",
+        "KeyError",
+        "'B-17'",
+        FRAMES,
     ),
 ]
 
