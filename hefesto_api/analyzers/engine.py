@@ -9,15 +9,14 @@ The caller takes the reports as they come, in no order. Queues are short, so mem
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 import tempfile
-import threading
 import time
 from hashlib import sha256
 from importlib import metadata, resources
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -26,6 +25,7 @@ from hefesto_api.analyzers.catalogue import is_test_path
 from hefesto_api.analyzers.examination import Examination
 from hefesto_api.analyzers.pool import ParserChild
 from hefesto_api.analyzers.registry import BATCH_TOOLS, Thresholds
+from hefesto_api.analyzers.runs import HeadStart, Run
 from hefesto_api.domain.errors import AnalysisFailed, HefestoError
 
 if TYPE_CHECKING:
@@ -33,19 +33,14 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
     from hefesto_api.analyzers.base import BatchTool
+    from hefesto_api.analyzers.runs import Result
     from hefesto_api.domain.finding import Detection
 
 FIRST_CHUNK = 96  # small, so that the children have work while the tools take the next, larger chunk
 CHUNK_FILES = 384
 CHUNK_BYTES = 16 << 20
 SPLIT_SECONDS = 60.0  # for finding the files that a tool dies of among the others of their chunk
-BATCH_FILES = 24
-BATCH_BYTES = 1 << 20
 GRAMMARS = ("python", "javascript", "typescript", "java", "go")
-
-
-_T = TypeVar("_T")
-
 
 # Thousands of files live there for a moment each: memory, where there is some, saves the disk the work.
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK | os.X_OK) else None  # noqa: S108 - mkdtemp within
@@ -70,14 +65,34 @@ class Engine:
         self.version = _version(self.thresholds)
         self.examined = 0
         self._children = [ParserChild(self.thresholds) for _ in range(max(processes, 1))]
-        self._running: _Run | None = None
+        self._running: Run | None = None
+        self._begun: HeadStart | None = None
+
+    def begin(self, likely: Iterable[SourceFile]) -> None:
+        """Begin to examine files that the next `run` will most likely be asked for.
+
+        That goes on beside what the caller does until then. `likely` is consumed in another thread, a few
+        chunks ahead, and no further once `run` is called; what that is not asked for is dropped.
+        """
+        self._settle()
+        begun = self._begun = HeadStart(likely)
+        begun.run = self._running = Run(self._children, begun.chunks(_prepared))
+        for child in self._children:
+            child.start()
+        begun.run.start()
 
     def run(self, files: Iterable[SourceFile]) -> Generator[tuple[SourceFile, bytes], None, None]:
         """Yield (file, packed report) for every file, as they are done; see `child.unpack`.
 
         `files` is consumed in another thread, a chunk ahead. Closing the iterator ends everything.
         """
-        yield from self._run(map(_tooled, _chunks(files)))
+        begun = self._begun
+        if begun is None or begun.run is None:
+            yield from self._carry_out(self._with_children(files))
+            return
+        self._begun = None
+        begun.go_on(files)
+        yield from self._results(begun.run, begun.asked_for(begun.run.results()))
 
     def describe(
         self, found: Iterable[tuple[SourceFile, Sequence[Detection]]]
@@ -87,22 +102,39 @@ class Engine:
         For what takes more than one file to see, and so is found outside the children.
         """
         tasks = (Examination(file, tuple(detections), only_given=True) for file, detections in found)
-        yield from self._run([task] for task in tasks)
+        yield from self._carry_out([task] for task in tasks)
 
-    def _run(self, tasks: Iterable[Iterable[Examination]]) -> Generator[tuple[SourceFile, bytes], None, None]:
+    def _with_children(self, files: Iterable[SourceFile]) -> Iterator[list[Examination]]:
+        """Yield the tasks of files; the children start while the tools look at the first of them."""
+        waiting = iter(files)
+        some = list(islice(waiting, len(self._children)))
+        for child in self._children[: len(some)]:
+            child.start()
+        yield from _prepared(chain(some, waiting))
+
+    def _carry_out(
+        self, tasks: Iterable[Sequence[Examination]]
+    ) -> Generator[tuple[SourceFile, bytes], None, None]:
         self._settle()
-        run = self._running = _Run(self._children, tasks)
+        run = self._running = Run(self._children, tasks)
+        run.start()
+        yield from self._results(run, run.results())
+
+    def _results(
+        self, run: Run, results: Iterable[Result]
+    ) -> Generator[tuple[SourceFile, bytes], None, None]:
         try:
-            for result in run.results():
-                self.examined += 1
-                yield result
+            for file, packed in results:
+                if packed is not None:
+                    self.examined += 1
+                    yield file, packed
         finally:
             if run is self._running:
                 self._settle()
 
     def _settle(self) -> None:
         """End the run at hand, if its iterator was left in the middle and nobody has closed it yet."""
-        run, self._running = self._running, None
+        run, self._running, self._begun = self._running, None, None
         if run is not None and run.stop():
             self._children = [ParserChild(self.thresholds) for _ in self._children]
 
@@ -126,108 +158,6 @@ def content_key(file: SourceFile) -> ContentKey:
     return ContentKey(sha256(file.content).hexdigest(), "/".join(traits))
 
 
-class _Run:
-    """One run: its threads, its queues, and the way to end it early."""
-
-    def __init__(self, children: Sequence[ParserChild], tasks: Iterable[Iterable[Examination]]) -> None:
-        self._children = children
-        self._prepared = tasks
-        self._stopping = threading.Event()
-        self._error: BaseException | None = None
-        self._tasks: queue.Queue[Examination | None] = queue.Queue(maxsize=CHUNK_FILES * 2)
-        self._results: queue.Queue[tuple[SourceFile, bytes] | None] = queue.Queue(maxsize=512)
-        self._threads = [threading.Thread(target=self._feed, name="tools", daemon=True)]
-        self._threads += [
-            threading.Thread(target=self._parse, args=(child,), name="parse", daemon=True)
-            for child in children
-        ]
-
-    def results(self) -> Iterator[tuple[SourceFile, bytes]]:
-        for thread in self._threads:
-            thread.start()
-        running = len(self._children)
-        while running and not self._stopping.is_set():
-            try:
-                result = self._results.get(timeout=0.2)
-            except queue.Empty:
-                continue  # so that an error in a thread is noticed
-            if result is None:
-                running -= 1
-            else:
-                yield result
-        for thread in self._threads:
-            thread.join()
-        if self._error is not None:
-            raise self._error
-
-    def stop(self) -> bool:
-        """End the threads; tell whether children had to be broken off."""
-        self._stopping.set()
-        broken = any(thread.is_alive() for thread in self._threads)
-        if broken:
-            for child in self._children:
-                child.break_off()
-        for thread in self._threads:
-            if thread.ident is not None:
-                thread.join()
-        if broken:
-            for child in self._children:
-                child.close()
-        return broken
-
-    def _feed(self) -> None:
-        try:
-            for chunk in self._prepared:
-                for task in chunk:
-                    self._put(self._tasks, task)
-                if self._stopping.is_set():
-                    break
-        except BaseException as error:
-            self._error = error
-        finally:
-            for _ in self._children:
-                self._put(self._tasks, None)
-
-    def _parse(self, child: ParserChild) -> None:
-        try:
-            while batch := self._batch():
-                for task, packed in zip(batch, child.examine(batch), strict=True):
-                    self._put(self._results, (task.source, packed))
-        except Exception as error:
-            if not self._stopping.is_set():
-                self._error = error
-                self._stopping.set()
-        finally:
-            self._put(self._results, None)
-
-    def _batch(self) -> list[Examination]:
-        """Take the next tasks: as many as there are, within a batch's limits; none at the end."""
-        batch: list[Examination] = []
-        size = 0
-        while len(batch) < BATCH_FILES and size < BATCH_BYTES:
-            try:
-                task = self._tasks.get(timeout=0.2) if not batch else self._tasks.get_nowait()
-            except queue.Empty:
-                if batch or self._stopping.is_set():
-                    break
-                continue
-            if task is None:
-                if batch:
-                    self._tasks.put(None)  # for the next call: this batch is worked off first
-                break
-            batch.append(task)
-            size += len(task.source.content)
-        return batch
-
-    def _put(self, target: queue.Queue[_T], item: _T) -> None:
-        while not self._stopping.is_set():
-            try:
-                target.put(item, timeout=0.2)
-            except queue.Full:
-                continue
-            return
-
-
 def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
     chunk: list[SourceFile] = []
     size, most = 0, FIRST_CHUNK
@@ -239,6 +169,11 @@ def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
             chunk, size, most = [], 0, CHUNK_FILES
     if chunk:
         yield chunk
+
+
+def _prepared(files: Iterable[SourceFile]) -> Iterator[list[Examination]]:
+    """Yield the tasks of files, a chunk at a time, with what the batch tools say."""
+    return map(_tooled, _chunks(files))
 
 
 def _tooled(chunk: Sequence[SourceFile]) -> list[Examination]:

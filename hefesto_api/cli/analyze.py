@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,9 +18,11 @@ from hefesto_api.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hefesto_api.analyzers.engine import Engine
     from hefesto_api.cli.failures import Interruption
     from hefesto_api.cli.results import Result
-    from hefesto_api.features.analysis.local import Selection
+    from hefesto_api.features.analysis.order import TreeSource
+    from hefesto_api.features.analysis.selection import Selection
     from hefesto_api.storage.database import Database
 
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -125,24 +128,26 @@ def command(**options: Any) -> None:
 def run(wish: Wish, interruption: Interruption) -> int:
     """Analyse, report, and return the exit status."""
     began = time.monotonic()
-    from hefesto_api.cli import output, results, state  # noqa: PLC0415 - `--help` needs none of the engine
-    from hefesto_api.features.analysis import local  # noqa: PLC0415
-
     if wish.push and (wish.diff_base or wish.analyzers):
         raise UsageError("--push sends all that is found: it goes with neither --diff-base nor --analyzers.")
     if wish.project and not wish.push:
         raise UsageError("--project is that of the server of --push.")
     if wish.output is not None:
-        output.make_sure_writable(wish.output)
-    selections = local.select(wish.paths)
-    with state.opened(os.environ, failures.say) as db:
-        found, examined = _analyse(db, selections, wish, interruption)
+        _make_sure_writable(wish.output)
+    with ExitStack() as held:
+        ready = _ready(wish, interruption, held)
+        # What needs SQLAlchemy is imported from here on, while the engine is at work on a first analysis.
+        from hefesto_api.cli import output, results, state  # noqa: PLC0415
+
+        db = held.enter_context(state.opened(os.environ, failures.say))
+        found = _analyse(db, ready, wish, interruption)
         for result in found:
             if result.record.status != "completed":
                 failures.say(results.failure(result))
                 return results.status_of(result)
         files = sum(result.record.files_analyzed for result in found)
-        findings = results.Findings(found, time.monotonic() - began, max(files - examined, 0))
+        cached = max(files - ready.engine.examined, 0)
+        findings = results.Findings(found, time.monotonic() - began, cached)
         if output.is_for_eyes(wish):
             from hefesto_api.cli import terminal  # noqa: PLC0415 - a pipe does not pay for rich
 
@@ -156,39 +161,71 @@ def run(wish: Wish, interruption: Interruption) -> int:
     return failures.GATE_FAILED if results.gate_fails(found, wish.fail_on) else failures.CLEAN
 
 
-def _analyse(
-    db: Database, selections: Sequence[Selection], wish: Wish, interruption: Interruption
-) -> tuple[list[Result], int]:
-    """Carry the analyses out; return them, and how many files had to be examined."""
-    from hefesto_api.analyzers.engine import Engine  # noqa: PLC0415
-    from hefesto_api.analyzers.registry import Thresholds  # noqa: PLC0415
-    from hefesto_api.cli import progress, state  # noqa: PLC0415
-    from hefesto_api.cli.results import Result  # noqa: PLC0415
-    from hefesto_api.features.analysis import local  # noqa: PLC0415
+class _Ready(NamedTuple):
+    """What a command has before it opens the database; `listed` are the files of the first selection."""
 
+    selections: Sequence[Selection]
+    engine: Engine
+    listed: TreeSource | None
+
+
+def _ready(wish: Wish, interruption: Interruption, held: ExitStack) -> _Ready:
+    """Make the engine, and begin with what surely has to be examined."""
+    from hefesto_api.analyzers.engine import Engine  # noqa: PLC0415 - `--help` needs none of it
+    from hefesto_api.analyzers.registry import Thresholds  # noqa: PLC0415
+    from hefesto_api.cli import head_start, state  # noqa: PLC0415
+    from hefesto_api.features.analysis.selection import select  # noqa: PLC0415
+
+    selections = select(wish.paths)
     settings = state.settings_of(os.environ)
     failures.warn(settings.warnings)
     thresholds = Thresholds(
         settings.complexity_thresholds, settings.max_function_lines, settings.max_parameters
     )
     engine = Engine(thresholds, wish.jobs or settings.analysis_processes)
-    found = []
-    try:
-        with progress.shown(quiet=wish.quiet or not sys.stderr.isatty()) as hooks_for:
-            for selection in selections:
-                hooks = hooks_for(selection)._replace(stop=interruption)
-                with (
-                    state.exclusive(os.environ, selection.project, failures.say),
-                    interruption.deferred(),
-                ):
-                    record = local.analyse(
-                        db, engine, selection, _options(wish, selection),
-                        diff_base=wish.diff_base, hooks=hooks,
-                    )  # fmt: skip
-                found.append(Result(selection, record))
-    finally:
-        engine.close()
-    return found, engine.examined
+    held.callback(engine.close)
+    first = selections[0]
+    if not state.is_first(os.environ, first.project):
+        return _Ready(selections, engine, None)
+    exclude = _options(wish, first).get("exclude_patterns", ())
+    return _Ready(
+        selections, engine, held.enter_context(head_start.begun(engine, first, exclude, interruption))
+    )
+
+
+def _analyse(db: Database, ready: _Ready, wish: Wish, interruption: Interruption) -> list[Result]:
+    """Carry the analyses out."""
+    from hefesto_api.cli import progress, state  # noqa: PLC0415
+    from hefesto_api.cli.results import Result  # noqa: PLC0415
+    from hefesto_api.features.analysis import local  # noqa: PLC0415
+
+    found: list[Result] = []
+    with (
+        closing(ready.engine),  # before the report is written
+        progress.shown(quiet=wish.quiet or not sys.stderr.isatty()) as hooks_for,
+    ):
+        for selection in ready.selections:
+            listed = None if found else ready.listed
+            hooks = hooks_for(selection)._replace(stop=interruption, listed=listed)
+            with (
+                state.exclusive(os.environ, selection.project, failures.say),
+                interruption.deferred(),
+            ):
+                record = local.analyse(
+                    db, ready.engine, selection, _options(wish, selection),
+                    diff_base=wish.diff_base, hooks=hooks,
+                )  # fmt: skip
+            found.append(Result(selection, record))
+    return found
+
+
+def _make_sure_writable(path: Path) -> None:
+    """Refuse a place for the report that cannot be written, before the work is done."""
+    folder = path.parent
+    if not folder.is_dir():
+        raise UsageError(f"--output {path}: there is no folder {folder}.")
+    if not os.access(path if path.exists() else folder, os.W_OK):
+        raise UsageError(f"--output {path}: it cannot be written.")
 
 
 def _options(wish: Wish, selection: Selection) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import msgspec
 from hefesto_api.analyzers.catalogue import RULES
 from hefesto_api.cli import failures, results
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import AnalysisFailed, UsageError
+from hefesto_api.domain.errors import AnalysisFailed
 from hefesto_api.domain.finding import Severity
 from hefesto_api.features.analysis.reporting import summary_of
 from hefesto_api.formats import FORMATS
@@ -28,15 +28,6 @@ if TYPE_CHECKING:
     from hefesto_api.cli.analyze import Wish
     from hefesto_api.cli.results import Findings
     from hefesto_api.storage.database import Database
-
-
-def make_sure_writable(path: Path) -> None:
-    """Refuse a place for the report that cannot be written, before the work is done."""
-    folder = path.parent
-    if not folder.is_dir():
-        raise UsageError(f"--output {path}: there is no folder {folder}.")
-    if not os.access(path if path.exists() else folder, os.W_OK):
-        raise UsageError(f"--output {path}: it cannot be written.")
 
 
 def write(db: Database, found: Findings, wish: Wish) -> None:

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 from hefesto_api import settings as all_settings
 from hefesto_api.domain.errors import StorageError
-from hefesto_api.storage import migrate
-from hefesto_api.storage.database import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
 
 VARIABLE = "HEFESTO_DATABASE_URL"
+LOCKS = "locks"
 PATIENCE = 60.0  # seconds to wait for another command's transaction
 
 
@@ -71,15 +70,28 @@ def _cached(path: Path) -> Database:
 
 
 def _migrated(url: str) -> Database:
+    from hefesto_api.storage import migrate  # noqa: PLC0415 - a head start does not wait for SQLAlchemy
+    from hefesto_api.storage.database import open_database  # noqa: PLC0415
+
     db = open_database(url, patience=PATIENCE)
     migrate.upgrade(db)
     return db
 
 
+def is_first(environ: Mapping[str, str], project: str) -> bool:
+    """Tell whether no command of this user has ever analysed a project, as far as one file tells."""
+    if environ.get(VARIABLE):
+        return False
+    try:
+        return not (folder(environ) / LOCKS / project).exists()
+    except (OSError, StorageError):
+        return True
+
+
 @contextmanager
 def exclusive(environ: Mapping[str, str], project: str, tell: Callable[[str], None]) -> Iterator[None]:
     """Let one command at a time analyse a project; a second one waits, and says so."""
-    place = folder(environ) / "locks"
+    place = folder(environ) / LOCKS
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(place / project, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

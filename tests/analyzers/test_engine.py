@@ -14,6 +14,7 @@ from hefesto_api.analyzers import child
 from hefesto_api.analyzers.base import FileReport, SourceFile
 from hefesto_api.analyzers.engine import Engine, content_key
 from hefesto_api.analyzers.registry import Thresholds, availability
+from msgspec.structs import replace
 
 SHELL = b"import os\n\n\ndef run(name):\n    os.system('ls ' + name)\n"
 
@@ -92,6 +93,54 @@ def test_closing_early_ends_everything(engine: Engine) -> None:
     running.close()
     assert time.monotonic() - began < 10
     assert len(reports(engine, [SourceFile("a.py", SHELL, "python")])) == 1
+
+
+def numbered(count: int, start: int = 0) -> list[SourceFile]:
+    return [
+        SourceFile(f"f{number}.py", SHELL + b"# %d\n" % number, "python")
+        for number in range(start, start + count)
+    ]
+
+
+def test_a_run_that_was_begun_early_answers_what_is_asked_for_and_nothing_else(engine: Engine) -> None:
+    engine.begin(numbered(200))
+    wanted = numbered(250, start=100)
+    answered = list(engine.run(wanted))
+    assert sorted(file.path for file, _ in answered) == sorted(file.path for file in wanted)
+    found = {file.path: child.unpack(packed) for file, packed in answered}
+    assert found == reports(engine, wanted)
+
+
+def test_a_file_that_changed_after_the_early_beginning_is_examined_as_it_is_now(engine: Engine) -> None:
+    engine.begin(SourceFile(f"f{number}.py", b"x = 1\n", "python") for number in range(20))
+    found = reports(engine, [SourceFile("f3.py", SHELL, "python")])
+    assert "HEF-SEC-COMMAND-INJECTION" in rules(found["f3.py"])
+
+
+def test_an_early_beginning_that_nobody_comes_back_to_ends_with_the_engine() -> None:
+    engine = Engine(processes=1)
+    engine.begin(SourceFile(f"f{number}.py", SHELL, "python") for number in range(10**9))
+    began = time.monotonic()
+    engine.close()
+    assert time.monotonic() - began < 10
+
+
+def test_an_error_in_an_early_beginning_reaches_whoever_runs(engine: Engine) -> None:
+    def broken() -> Iterator[SourceFile]:
+        yield SourceFile("a.py", SHELL, "python")
+        raise OSError("the disk went away")
+
+    engine.begin(broken())
+    with pytest.raises(OSError, match="the disk went away"):
+        list(engine.run([SourceFile("a.py", SHELL, "python")]))
+
+
+def test_a_report_is_kept_without_its_shingles_and_read_in_both_forms(engine: Engine) -> None:
+    body = b"".join(b"total_%d = price_of(%d) * amount_of(%d)\n" % (n, n, n) for n in range(30))
+    ((_, packed),) = list(engine.run([SourceFile("long.py", body, "python")]))
+    sent, kept = child.unpack(packed), child.unpack(child.to_keep(packed))
+    assert len(sent.shingles) > 0
+    assert kept == replace(sent, shingles=b"")
 
 
 def test_an_error_while_reading_files_reaches_the_caller(engine: Engine) -> None:

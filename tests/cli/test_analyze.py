@@ -52,6 +52,24 @@ def test_findings_fail_only_where_the_gate_stands(
     assert hefesto("analyze", ".", *options).returncode == status
 
 
+def test_a_first_analysis_which_begins_early_finds_what_any_other_does(
+    hefesto: Hefesto, tree: Path, tmp_path: Path
+) -> None:
+    (tree / "twin.py").write_text(EVAL)
+    (tree / "left.py").write_text(EVAL)
+    (project,) = [one.project for one in local.select([str(tree)])]
+    options = ("--severity", "low", "--format", "json", "--exclude", "left.py")
+    early = hefesto("analyze", ".", *options)
+    locks = tmp_path / "later" / "hefesto" / "locks"
+    locks.mkdir(parents=True)
+    (locks / project).touch()
+    late = hefesto("analyze", ".", *options, XDG_CACHE_HOME=str(tmp_path / "later"))
+    assert places(early) == places(late)
+    assert {"run.py", "twin.py"} <= {file for file, _ in places(early)}
+    assert "left.py" not in {file for file, _ in places(early)}
+    assert [report(done)["files_analyzed"] for done in (early, late)] == [3, 3]
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

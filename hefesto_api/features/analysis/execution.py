@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def _carry_out(db: Database, engine: Engine, record: AnalysisRecord, hooks: Hook
     limits = Limits()
     if order.root is not None:
         base = changes.base_of(order, hooks.roots) if order.diff_base else None
-        with tree_source(order, limits) as source:
+        with nullcontext(hooks.listed) if hooks.listed else tree_source(order, limits) as source:
             run = Run(db, engine, order, source, hooks)
             outcome = run.carry_out()
             if base is not None:

@@ -60,13 +60,15 @@ class Stop(Protocol):
 class Hooks(NamedTuple):
     """What the caller has a say in: `hold` raises in a transaction that must not commit any more.
 
-    `roots` are where a repository must lie that is compared with; None is anywhere.
+    `roots` are where a repository must lie that is compared with; None is anywhere. `listed` are the files
+    of the order where somebody has listed them already.
     """
 
     hold: Callable[[Session], None] = lambda session: None
     progress: Callable[[int, int], None] = lambda done, total: None
     stop: Stop | None = None
     roots: Sequence[Path] | None = None
+    listed: Source | None = None
 
 
 class Outcome(NamedTuple):
@@ -126,7 +128,7 @@ class Run:
         """Yield a file for each content that is new, with its report; see `Intake.twins` for the others."""
         for source, packed in self.engine.run(self.intake.unknown(files)):
             key = self.intake.keys.pop(source.path)
-            yield Examined(self.intake.twins[key][0], key, child.unpack(packed), packed)
+            yield Examined(self.intake.twins[key][0], key, child.unpack(packed), child.to_keep(packed))
 
     def on_record(self, entries: Sequence[Sorted]) -> Iterator[Examined]:
         """Yield files whose content is on record already, with the report that is kept."""
