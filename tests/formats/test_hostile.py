@@ -34,9 +34,11 @@ HOSTILE = [frame.replace("{0}", "{}").replace("{}", seed) for frame, seed in pro
 
 
 def report(text: str) -> Report:
+    step = {"file": text, "line": 1, "message": text}
+    metadata = {"code_flows": [[step]], "related": [step], "baseline_state": text, text: [text]}
     finding = make_finding(
         file=text, description=text, recommendation=text, code_snippet=text, line_text=text, symbol=text,
-        rule_id=text, class_name=text, tool=text, metadata={text: [text]}, id=text,
+        rule_id=text, class_name=text, tool=text, metadata=metadata, id=text,
         suppression=Suppression("noqa", 3, text), severity=Severity.CRITICAL, line=1, end_line=1,
     )  # fmt: skip
     rule = PlainRule(id=text, slug=text, title=text, recommendation=text, explanation=text)
@@ -118,6 +120,11 @@ def test_sarif(text: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9/._~!$&'()*+,;=@%-]+", uri)
     errors = "surrogatepass" if "\ud800" in text else "surrogateescape"
     assert unquote(uri, errors=errors) == text.lstrip("/")
+    (flow,), (related,) = result["codeFlows"], result["relatedLocations"]
+    for place in (flow["threadFlows"][0]["locations"][0]["location"], related):
+        assert place["physicalLocation"]["artifactLocation"]["uri"] == uri
+        assert place["message"]["text"] == scalar(text)
+    assert "baselineState" not in result
 
 
 @pytest.mark.parametrize("text", HOSTILE)
