@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ _SCHEMES = {
     "postgresql+psycopg": "postgresql+psycopg",
     "sqlite": "sqlite",
 }
+_LOOK_AGAIN = 0.002  # seconds
 
 
 class Database:
@@ -74,7 +76,7 @@ class Database:
         if self.is_sqlite:
             with self._turn(), self._open().writer.connect() as session:
                 _driver(session).execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-                session.exec_driver_sql("BEGIN IMMEDIATE")
+                self._begin_to_write(session)
                 yield session
                 session.commit()
         else:
@@ -116,6 +118,24 @@ class Database:
         """Close the idle connections; the next use opens new ones."""
         if self._doors is not None and self._doors.pid == os.getpid():
             self._doors.close()
+
+    def _begin_to_write(self, session: Session) -> None:
+        """Become SQLite's one writer, before whom another process may stand.
+
+        SQLite's own waiting looks again after up to 100 ms, and so missed the moments that an import leaves
+        between its stages: others waited for half a second and more.
+        """
+        session.begin()
+        driver = _driver(session)
+        until = time.monotonic() + self._patience
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            while sqlite.is_taken(driver, "BEGIN IMMEDIATE") and time.monotonic() < until:
+                time.sleep(_LOOK_AGAIN)
+            if not driver.in_transaction:
+                session.exec_driver_sql("BEGIN IMMEDIATE")  # says what is wrong, in the words of the domain
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={self._patience * 1000:.0f}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -161,7 +181,7 @@ class _Doors:
             self.readers = postgresql.readers(self.writer)
 
     def take_reader(self) -> Session:
-        """Return a session of SQLite's readers; they are kept open, for the pool took longer than the queries."""
+        """Return a session of SQLite's readers, which are kept open: the pool took longer than the queries."""
         try:
             return self._idle.pop()
         except IndexError:

@@ -18,6 +18,7 @@ from hefesto_api.storage.base import dump_json
 from hefesto_api.storage.failures import translate
 
 _SOUND = (3, 51, 3)  # before it, two writers that reset the WAL at once could damage the file
+_BUSY = 5  # https://sqlite.org/rescode.html
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +53,15 @@ def engine(url: sa.URL, *, readers: int | None, patience: float) -> sa.Engine:
     sa.event.listen(built, "connect", _prepare_writer if readers is None else _prepare_reader)
     sa.event.listen(built, "handle_error", translate)
     return built
+
+
+def is_taken(connection: Any, begin: str) -> bool:
+    """Try to begin a transaction; tell whether another one is in the way."""
+    try:
+        connection.execute(begin)
+    except library().OperationalError as error:
+        return int(error.sqlite_errorcode) & 0xFF == _BUSY
+    return False
 
 
 def create_file(url: sa.URL) -> None:

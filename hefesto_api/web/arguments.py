@@ -44,9 +44,8 @@ class Parser(FlaskParser):
         if location not in {"query", "querystring"} or not isinstance(argmap, ma.Schema):
             return super().parse(argmap, req, location=location, **more)
         try:
-            return argmap.load(
-                _parameters(argmap), unknown=ma.EXCLUDE
-            )  # `check_query` has refused the unknown
+            # `check_query` has refused the unknown.
+            return argmap.load(_parameters(argmap), unknown=ma.EXCLUDE)
         except ma.ValidationError as error:
             raise ValidationFailed(list(flattened(error.messages_dict))) from None
 
