@@ -27,6 +27,9 @@ blp = Blueprint("intake", url_prefix="/api/v1/iris", description="What monitorin
 _RETRY_AFTER = "10"  # seconds
 _ANY = {"schema": {"type": "object"}}
 _SCOPE = "write:alerts"
+# What curl and small scripts say of JSON when nobody told them.
+_JSON = frozenset({"", "application/json", "text/json", "text/plain", "application/octet-stream",
+                   "application/x-www-form-urlencoded"})  # fmt: skip
 
 
 class Overloaded(ServiceUnavailable):
@@ -69,7 +72,7 @@ def receive(query: dict[str, Any], source: str) -> Any:
     Each shows who it is in its own way; see the page on alert sources. A source of which none is
     configured is accepted in open mode.
     """
-    return _received(arrivals.known(source), query)
+    return _received(source, query)
 
 
 @blp.route("/webhook/<uuid:webhook_id>", methods=["GET"])
@@ -146,8 +149,11 @@ def delete_source(source_id: UUID) -> Any:
 
 def _received(source: str, query: dict[str, Any]) -> Answer:
     """Keep the request's message and acknowledge it, counted by how that went."""
+    _check_type()
+    raw = body.read(request.environ, runtime().settings.max_body_mb * body.MEGABYTE)
+    sent = Sent(arrivals.known(source), raw, dict(request.headers.items()), query.get("token", ""))
     try:
-        answer = _accepted(source, query.get("token", ""))
+        answer = _accepted(sent)
     except HefestoError as error:
         metering.metrics().count_arrival(source, error.code)
         raise
@@ -155,12 +161,17 @@ def _received(source: str, query: dict[str, Any]) -> Answer:
     return answer
 
 
-def _accepted(source: str, token: str) -> Answer:
+def _check_type() -> None:
+    """Refuse what says that it is no JSON; an event in binary mode may be of any type."""
+    kind = request.mimetype
+    if kind in _JSON or kind.endswith("+json") or "ce-specversion" in request.headers:
+        return
+    hint = " For OTLP, set the exporter's encoding to json." if "protobuf" in kind else ""
+    raise UnsupportedMediaType(f"Alerts are JSON, not {kind[:100]!r}.{hint}")
+
+
+def _accepted(sent: Sent) -> Answer:
     held = runtime()
-    if "protobuf" in request.mimetype:
-        raise UnsupportedMediaType("Send JSON: for OTLP, set the exporter's encoding to json.")
-    raw = body.read(request.environ, held.settings.max_body_mb * body.MEGABYTE)
-    sent = Sent(source, raw, dict(request.headers.items()), token)
     try:
         kept = arrivals.receive(held.db, held.intake, sent, _vouched, by_key=_has_key())
     except (ServiceUnavailable, StorageError) as error:
