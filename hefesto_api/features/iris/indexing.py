@@ -39,10 +39,14 @@ DROP_ROWS = 4_000
 
 
 class Hooks(NamedTuple):
-    """What the caller has a say in: `hold` raises in a transaction that must not commit any more."""
+    """What the caller has a say in: `hold` raises in a transaction that must not commit any more.
+
+    `commits` is how many are written at once at the most.
+    """
 
     hold: Callable[[Session], None] = lambda session: None
     stopped: Callable[[], bool] = lambda: False
+    commits: int = STAGE_COMMITS
 
 
 def after_analysis(db: Database, record: AnalysisRecord) -> None:
@@ -178,7 +182,7 @@ class _Run:
             commit = self._commit(one, ordinals)
             stage.append(commit)
             weight += len(commit.changes)
-            full = weight >= STAGE_CHANGES or len(stage) >= STAGE_COMMITS
+            full = weight >= STAGE_CHANGES or len(stage) >= self._hooks.commits
             if full or time.monotonic() - began > STAGE_SECONDS:
                 yield stage
                 stage, weight, began = [], 0, time.monotonic()
