@@ -26,6 +26,9 @@ _LOOSE = 400  # lines between places: as much as IPython ever shows around one
 
 def begins(lines: Lines, number: int) -> bool:
     """Whether IPython printed what begins here."""
+    raw = lines.raw[number]
+    if raw[:1] in " \t" and "Traceback (most recent" in raw:
+        lines.learn(raw[: len(raw) - len(raw.lstrip())])
     line = lines[number]
     return _HEADER.match(line) is not None or (
         not line.lstrip().startswith('File "')

@@ -12,6 +12,19 @@ _LONG: Final = 8_000  # characters of one line that a reader is shown
 _ANSI: Final = re.compile(r"\x1b\[[0-9;]{0,16}+[A-Za-z]")
 _ESCAPE: Final = re.compile(r'\\(u[0-9a-fA-F]{4}|.)|"')
 _PLAIN: Final = {"n": "\n", "r": "", "t": "\t", "/": "/", '"': '"', "\\": "\\", "'": "'"}
+# Escaped line ends with what a trace's next line begins with.
+_FOLDED: Final = re.compile(
+    r"\\{1,7}n(?=  |\\{1,7}t|at |#\d|from |File |Traceback |\d{4}-\d\d-\d\d|[\w.-]{1,40}+ {1,9}+\||"
+    r"[^\s\\\"]{1,200}:\d{1,9}:in |[\w.<>/]{0,64}@\w{2,20}:)"
+)
+# A record a line, as containers keep what was printed.
+_RECORD: Final = re.compile(
+    r'^[ \t]*+\{(?:"[^"\\\n]{1,40}+":[ ]?(?:"[^"\\\n]{0,99}+"|[\d.]{1,20}+),[ ]?){0,8}+'
+    r'"(?:log|message|msg|line)":[ ]?"((?:[^"\\\n]|\\.)*+)".*+$',
+    re.MULTILINE,
+)
+_SPACED: Final = 6
+_PREFIXES: Final = 3  # that may stand one behind the other
 _SHAPE: Final = {ord(digit): "0" for digit in "123456789"}
 _LEVEL: Final = r"(?:TRACE|DEBUG|INFO|NOTICE|WARN(?:ING)?|ERROR|FATAL|CRITICAL|SEVERE)"
 _DAY: Final = r"\d{4}[-/.]\d\d[-/.]\d\d"
@@ -34,7 +47,8 @@ _PREFIX: Final = re.compile(
     | \[{_DAY}[T ]{_TIME}Z?[ ]{{1,3}}{_LEVEL}[ ]{{1,3}}[\w:.-]{{1,99}}+\]
     | \[?(?:{_DAY}[T ]\d\d:\d\d(?::\d\d)?[.,\d]{{0,12}}+(?:[ ]?Z|[ ]?[+-]\d\d:?\d\d|[ ]UTC)?|{_TIME})\]?:?
       (?:[ ](?:stdout|stderr)[ ][FP](?=[ ])|(?:[ ][\w.-]{{1,64}}+)?[ ][\w./-]{{1,64}}+\[[\w.]{{1,32}}+\]:)?
-      (?:[ ]{{1,3}}(?:\[[^\]]{{0,80}}+\]|{_LEVEL}:?|-|---|\d{{1,9}}+|\w{{1,16}}+=[^\s=]{{1,64}}+))*+
+      (?:[ ]{{1,3}}(?:\[[^\]]{{0,80}}+\](?=[ ]{{1,3}}\S)|{_LEVEL}:?|-(?=[ ])|---(?=[ ]\[)|\d{{1,9}}+(?=[ ]---[ ]\[)
+        |\w{{1,16}}+=[^\s=]{{1,64}}+))*+
       (?=[ \t]|$)
     | \[?{_LEVEL}\]?:?(?=[ \t])
     | {_TAG}(?:[ ]{_TAG})*+(?=[ \t])
@@ -61,12 +75,8 @@ _COMMAS: Final = re.compile(r'"[ \t]*+,\s*+"|\[\s*+"|"\s*+\]')
 
 def unfold(text: str) -> str:
     """The text with real line ends: escaped ones (a JSON string, one log record a line) are undone."""
-    for _ in range(2):
-        if text.count("\\n") <= text.count("\n") * 2:
-            break
-        # In JSON a bare quote ends a string; elsewhere it belongs to the text.
-        quote = "\n" if '":' in text or text.lstrip()[:1] == '"' else '"'
-        text = _ESCAPE.sub(lambda found, quote=quote: _unescaped(found, quote), text)  # type: ignore[misc]
+    if "\\" in text:
+        text = _unescape(text)
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     if not text.isascii() or "\x00" in text:
@@ -78,7 +88,42 @@ def unfold(text: str) -> str:
         text = _TAGS.sub("", _BREAK.sub("\n", text))
     if "&" in text:
         text = _ENTITY.sub(lambda found: _ENTITIES.get(found[0], "/" if found[0][-2] in "fF" else "'"), text)
-    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+    if "\r" in text:
+        text = text.replace("\r\r\n", "\n").replace("\r\n", "\n").replace("\r", "\n")
+    return _closed_up(text) if "\n\n" in text else text
+
+
+def _unescape(text: str) -> str:
+    if text.count("\\n") > text.count("\n") * 2:
+        return _unescaped_text(_unescaped_text(text) if "\\\\n" in text else text)
+    if _RECORD.search(text):
+        text = _RECORD.sub(lambda found: _ESCAPE.sub(_one, found[1].removesuffix("\\n")), text)
+    if _FOLDED.search(text) is None:
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        for _ in range(3):
+            if line.count("\\n") < 2 or _FOLDED.search(line) is None:
+                break
+            line = _unescaped_text(line)
+        lines[number] = line
+    return "\n".join(lines)
+
+
+def _unescaped_text(text: str) -> str:
+    # In JSON a bare quote ends a string; elsewhere it belongs to the text.
+    quote = "\n" if '":' in text or text.lstrip()[:1] == '"' else '"'
+    return _ESCAPE.sub(lambda found: _unescaped(found, quote), text)
+
+
+def _one(found: re.Match[str]) -> str:
+    return _unescaped(found, '"')
+
+
+def _closed_up(text: str) -> str:
+    """The text without the empty lines, where every second line is one."""
+    lines = text.split("\n")
+    return text if len(lines) < _SPACED or any(map(str.strip, lines[1::2])) else "\n".join(lines[::2])
 
 
 def _unescaped(found: re.Match[str], quote: str) -> str:
@@ -144,10 +189,14 @@ class Lines:
 
 
 def _unprefixed(line: str) -> str:
-    if not (line[:1].isalnum() or line[:1] in "[_.->/"):
-        return line
-    found = _PREFIX.match(line)
-    return line[found.end() :] if found else line
+    for _ in range(_PREFIXES):
+        if not (line[:1].isalnum() or line[:1] in "[_.->/"):
+            break
+        found = _PREFIX.match(line)
+        if found is None:
+            break
+        line = line[found.end() :]
+    return line
 
 
 def indent(line: str) -> int:

@@ -239,7 +239,7 @@ def _fault(lines: Lines, number: int, floor: int, reading: _Reading) -> Block | 
         return None
     message = None
     for back in range(number - 1, max(floor, number - 3) - 1, -1):
-        start, _, rest = lines[back].partition("Fatal Python error: ")
+        start, _, rest = lines[back].strip().partition("Fatal Python error: ")
         if rest and not start:
             message = rest.strip()
     frames = tuple(reversed(reading.frames))
