@@ -108,7 +108,11 @@ def main() -> int:
         service.start()
         try:
             busy = os.getloadavg()[0]
+            used = service.cpu_seconds()
             outcome = carry_out(service.port, requests(service.port, asked), asked.clients)
+            used = service.cpu_seconds() - used
+            answered = sum(map(len, outcome.took.values()))
+            print(f"{1000 * used / max(answered, 1):.1f} ms of CPU a request")
             lost = lost_updates(service, outcome)
             return report(outcome, lost, service.log(), (busy, os.getloadavg()[0]))
         finally:
