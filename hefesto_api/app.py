@@ -26,6 +26,7 @@ from hefesto_api.features.health import system
 from hefesto_api.features.intake import routes as intake
 from hefesto_api.features.iris import context_routes as code_context
 from hefesto_api.features.iris import correlation_routes as correlations
+from hefesto_api.features.iris import enrich_routes as enrichment
 from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
@@ -83,6 +84,7 @@ FEATURES: tuple[Feature, ...] = (
     alerts,
     intake,
     correlations,
+    enrichment,
     deployments,
     metrics,
     project_quality,

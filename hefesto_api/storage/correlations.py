@@ -107,27 +107,45 @@ def record(
 ) -> None:
     """Keep a correlation; what the alert's former one named gives way, but for what a person judged.
 
-    `findings` are ids with the confidence of their match. One that was deleted meanwhile is left out.
+    `findings` are ids with the confidence of their match. One that was deleted meanwhile is left out. An
+    alert whose sender did not tell the type of the error gets it.
     """
     session.execute(_INSERT, structs.asdict(made))
     of_alert = {"alert": made.alert_id}
+    session.execute(_POINT, {**of_alert, "to": made.id, "error_type": made.error_type})
     session.execute(_FORGET_FINDINGS, of_alert)
     session.execute(_FORGET_SUSPECTS, of_alert)
     for finding_id, confidence in findings:
         row = {"finding": finding_id, **of_alert, "correlation": made.id, "confidence": confidence}
         session.execute(_ADD_FINDING, row)
     for one in functions:
-        suspect(session, made, one, confirmed=None)
+        row = _suspect_row(made, one) | {"confirmed": None}
+        session.execute(_suspect(session.dialect.name, judged=False), row)
 
 
-def suspect(session: Session, made: CorrelationRecord, one: Named, *, confirmed: bool | None) -> None:
-    """Note that a function was named, or (with `confirmed`) what a person says of it."""
-    row = {
+def judge(session: Session, made: CorrelationRecord, one: Named, *, confirmed: bool | None) -> None:
+    """Note what a person says of a function; None takes it back."""
+    row = _suspect_row(made, one) | {"confirmed": confirmed}
+    session.execute(_suspect(session.dialect.name, judged=True), row)
+
+
+def judge_finding(
+    session: Session, made: CorrelationRecord, finding_id: str, *, confirmed: bool | None
+) -> None:
+    """Count an alert among a finding's incidents, or (when that is rejected) no longer."""
+    row = {"finding": finding_id, "alert": made.alert_id, "correlation": made.id, "confidence": 1.0}
+    if confirmed is not None:
+        session.execute(_FORGET_FINDING, {"finding": finding_id, "alert": made.alert_id})
+    if confirmed:
+        session.execute(_ADD_FINDING, row)
+
+
+def _suspect_row(made: CorrelationRecord, one: Named) -> dict[str, Any]:
+    return {
         "alert_id": made.alert_id, "file_path": one.file_path, "function_name": one.function_name,
         "project_id": made.project_id, "error_type": made.error_type, "probability": one.probability,
-        "confirmed": confirmed, "seen_at": made.created_at,
+        "seen_at": made.created_at,
     }  # fmt: skip
-    session.execute(_suspect(session.dialect.name, judged=confirmed is not None), row)
 
 
 def get(session: Session, correlation_id: str) -> CorrelationRecord:
@@ -216,7 +234,16 @@ def _suspect(dialect: str, *, judged: bool) -> Any:
 _INSERT = sa.insert(correlations)
 _BY_ID = sa.select(correlations).where(correlations.c.id == sa.bindparam("id"))
 _ALERT = sa.bindparam("alert", type_=Text)
+_POINT = (
+    sa.update(alerts)
+    .where(alerts.c.id == _ALERT)
+    .values(
+        correlation_id=sa.bindparam("to"),
+        error_type=sa.func.coalesce(alerts.c.error_type, sa.bindparam("error_type", type_=Text)),
+    )
+)
 _FORGET_FINDINGS = sa.delete(finding_incidents).where(finding_incidents.c.alert_id == _ALERT)
+_FORGET_FINDING = _FORGET_FINDINGS.where(finding_incidents.c.finding_id == sa.bindparam("finding"))
 _FORGET_SUSPECTS = sa.delete(alert_suspects).where(
     alert_suspects.c.alert_id == _ALERT, alert_suspects.c.confirmed.is_(None)
 )

@@ -109,10 +109,18 @@ def keep(session: Session, feedback: Feedback) -> None:
     session.execute(_keep(session.dialect.name), structs.asdict(feedback))
 
 
-def set_taken(session: Session, feedback: Feedback) -> None:
-    """Note that the lesson counts now."""
-    own = {"of_correlation": feedback.correlation_id, "of_subject": feedback.subject}
-    session.execute(_SET_TAKEN, own)
+def drop(session: Session, feedback: Feedback) -> bool:
+    """Forget what was said of a subject; False when somebody else did."""
+    return session.execute(_DROP, _own(feedback)).rowcount == 1
+
+
+def set_taken(session: Session, feedback: Feedback) -> bool:
+    """Note that the lesson counts now; False when it did already, or is no longer there."""
+    return session.execute(_SET_TAKEN, _own(feedback)).rowcount == 1
+
+
+def _own(feedback: Feedback) -> dict[str, str]:
+    return {"of_correlation": feedback.correlation_id, "of_subject": feedback.subject}
 
 
 def add(session: Session, project_id: str, counts: Iterable[Count], *, sign: int = 1) -> None:
@@ -211,11 +219,11 @@ _NEWEST = sa.select(correlation_feedback).order_by(_f.updated_at.desc()).limit(s
 _OF_PROJECT = _NEWEST.where(_f.project_id == sa.bindparam("project"))
 _OF_ALL = _NEWEST
 _UNTAKEN = _OF_PROJECT.where(_f.is_taken.is_(sa.false()))
-_SET_TAKEN = (
-    sa.update(correlation_feedback)
-    .where(_f.correlation_id == sa.bindparam("of_correlation"), _f.subject == sa.bindparam("of_subject"))
-    .values(is_taken=True)
+_IS_IT = sa.and_(
+    _f.correlation_id == sa.bindparam("of_correlation"), _f.subject == sa.bindparam("of_subject")
 )
+_DROP = sa.delete(correlation_feedback).where(_IS_IT)
+_SET_TAKEN = sa.update(correlation_feedback).where(_IS_IT, _f.is_taken.is_(sa.false())).values(is_taken=True)
 _LEARNED = sa.select(learned_counts).where(
     learned_counts.c.scope.in_([EVERYBODY, sa.bindparam("project", type_=Text)])
 )

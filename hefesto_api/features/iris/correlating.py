@@ -65,7 +65,7 @@ class Inputs(Struct, frozen=True):
 class Correlated(NamedTuple):
     """An answer before it is recorded.
 
-    `fresh` are facts to be kept, `to_index` is a commit that ran whose history is not on record yet.
+    `fresh` are facts to be kept; `revision` is the commit that ran, if the repository has it.
     """
 
     incoming: IncomingAlert
@@ -77,7 +77,12 @@ class Correlated(NamedTuple):
     near: Mapping[str, NearFinding]
     told: dict[str, Any]
     fresh: Mapping[Key, bytes]
-    to_index: str | None = None
+    revision: str | None = None
+
+    @property
+    def to_index(self) -> str | None:
+        """A commit that ran, and whose history is not on record yet."""
+        return None if self.running.known else self.revision
 
 
 class _Read(NamedTuple):
@@ -118,9 +123,8 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
     told["recommended_actions"] += telling.advice(
         crash, ranking, ran, knows_files=len(where.index) > 0, knows_history=bool(inputs.changes)
     )
-    wanted = revision if revision and not ran.known else None
     return Correlated(
-        incoming, project, fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), wanted
+        incoming, project, fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), revision
     )
 
 

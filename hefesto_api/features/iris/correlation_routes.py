@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hefesto_api.features.iris import (
     answering,
     correlation_schemas,
+    feedback,
     findings_history,
     findings_history_schemas,
 )
@@ -70,6 +71,20 @@ def list_correlations(query: dict[str, Any]) -> Any:
 def read_correlation(correlation_id: UUID) -> Any:
     """Show a correlation as it was answered, and what was said of it since."""
     return success(to_json(answering.read(runtime().db, str(correlation_id), principal().projects)))
+
+
+@blp.route("/iris/correlations/<uuid:correlation_id>/feedback", methods=["POST"])
+@require("write:findings")
+@blp.arguments(correlation_schemas.FeedbackSchema)
+@blp.response(200, correlation_schemas.LearnedSchema)
+def judge_correlation(wanted: dict[str, Any], correlation_id: UUID) -> Any:
+    """Say whether a correlation was right: later answers learn from it.
+
+    The same again counts once; another verdict on the same subject replaces the former one. It is learned
+    from when the answers that were judged so far, given again, come out no worse.
+    """
+    caller = feedback.Caller(principal().name, principal().projects)
+    return success(to_json(feedback.give(runtime().db, caller, str(correlation_id), wanted)))
 
 
 @blp.route("/iris/findings-history", methods=["GET"])

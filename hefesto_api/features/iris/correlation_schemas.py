@@ -34,7 +34,7 @@ class Stack(basic.Field[Any]):
         return value
 
 
-class _AlertBody(Schema):
+class AlertBody(Schema):
     """What all routes that take an alert read; null is the same as not given."""
 
     project = fields.slug(metadata={"description": "Else the one of `service_name`, else `default`."})
@@ -59,7 +59,7 @@ class _AlertBody(Schema):
         field_obj.allow_none = not field_obj.required
 
 
-class AlertToCorrelateSchema(_AlertBody):
+class AlertToCorrelateSchema(AlertBody):
     """An alert; `frames` (outermost first) may stand in the place of a `stacktrace`."""
 
     alert_id = fields.text(10_000, required=True, least=1)

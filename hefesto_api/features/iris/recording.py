@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import orjson
+from msgspec.structs import replace
 
 from hefesto_api.domain import clock, ids
 from hefesto_api.domain.errors import NotFound
@@ -21,6 +22,7 @@ from hefesto_api.storage.correlations import CorrelationRecord, Named
 
 if TYPE_CHECKING:
     from hefesto_api.domain.alert import IncomingAlert
+    from hefesto_api.domain.correlation import Crash
     from hefesto_api.features.iris.correlating import Correlated, Desk
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.projects import ProjectRecord
@@ -57,17 +59,27 @@ def record(
     """Record an answer, and the alert unless it is on record under an id of ours; return the answer."""
     recorded = None
     if alert_id is None:
-        recorded = alerts.record(session, project.id, found.incoming, found.fingerprint, announced=False)
+        told = _with_error(found.incoming, found.inputs.crash)
+        recorded = alerts.record(session, project.id, told, found.fingerprint, announced=False)
         alert_id = recorded.alert_id
     reopened = [one for one in _to_reopen(desk, found) if _reopen(session, found, alert_id, one)]
     made = _record(session, found, project, alert_id, reopened)
-    alerts.set_correlation(session, alert_id, made.id)
     code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
     if found.to_index is not None:
         past.ask_for(session, project.id, found.to_index)
     if recorded is not None and recorded.is_new:
         alerts.announce(session, "created", alert_id)
     return made.told()
+
+
+def _with_error(incoming: IncomingAlert, crash: Crash) -> IncomingAlert:
+    """Add what the trace tells of the error, where the sender told of none."""
+    missing = {
+        name: getattr(crash, name)
+        for name in ("error_type", "error_message")
+        if not getattr(incoming, name) and getattr(crash, name)
+    }
+    return replace(incoming, **missing) if missing else incoming
 
 
 def _to_reopen(desk: Desk, found: Correlated) -> list[Reopened]:
