@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from hefesto_api.features.findings import selection, service
+from hefesto_api.features.metrics import summary, trends
 from hefesto_api.storage import finding_list
 from hefesto_api.storage.findings import findings
 from hefesto_api.web.paging import Page
@@ -36,6 +37,7 @@ LARGE: Final = 1_000_000
 DEEP: Final = 900_000
 SIZE_TARGET: Final = 1.5
 DEPTH_TARGET: Final = 1.2
+METRICS_TARGET: Final = 50.0  # ms
 ROUNDS: Final = 40
 LONG: Final = 0.3
 PROJECT: Final = {"project": finding_rows.slug(0)}
@@ -91,6 +93,7 @@ def compare(kind: str, build: Callable[[int], Database]) -> list[str]:
         if bounded and many > few * SIZE_TARGET:
             missed.append(f"{kind}: {name} takes {many / few:.2f} times as long (wanted: {SIZE_TARGET})")
     missed += depth(kind, large)
+    missed += metrics(kind, large)
     small.close()
     large.close()
     return missed
@@ -105,6 +108,25 @@ def depth(kind: str, db: Database) -> list[str]:
     print(f"{f'first page, and that at {DEEP:,}':34}{first:9.2f}{deep:10.2f}{deep / first:8.2f}")
     ratio = deep / first
     return [f"{kind}: the deep page takes {ratio:.2f} times as long"] if ratio > DEPTH_TARGET else []
+
+
+def metrics(kind: str, db: Database) -> list[str]:
+    """Ask for the summary and for the trends of a year, of a project and of all."""
+    year = {"days": 365, "period": "daily"}
+    asked: dict[str, Callable[[], object]] = {
+        "summary of a project": lambda: summary.summary(db, PROJECT, None),
+        "summary of all": lambda: summary.summary(db, {}, None),
+        "a year's trends of a project": lambda: trends.trends(db, PROJECT | year, None),
+        "a year's trends of all": lambda: trends.trends(db, year, None),
+    }
+    missed = []
+    for name, work in asked.items():
+        took = sorted(timed(work) for _ in range(ROUNDS))
+        middle, late = took[len(took) // 2], took[len(took) * 95 // 100]
+        print(f"{name:34} p50 {middle:7.2f}  p95 {late:7.2f}")
+        if late > METRICS_TARGET:
+            missed.append(f"{kind}: {name} takes {late:.0f} ms (p95; wanted: {METRICS_TARGET})")
+    return missed
 
 
 def page(db: Database, query: dict[str, Any]) -> None:
@@ -142,7 +164,7 @@ def quiet(figures: list[float]) -> float:
     return statistics.median(sorted(figures)[: max(len(figures) // 2, 1)])
 
 
-def timed(work: Callable[[], None]) -> float:
+def timed(work: Callable[[], object]) -> float:
     """Return how many milliseconds some work takes."""
     began = time.perf_counter()
     work()

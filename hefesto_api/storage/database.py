@@ -181,7 +181,7 @@ class _Doors:
             self.readers = postgresql.readers(self.writer)
 
     def take_reader(self) -> Session:
-        """Return a session of SQLite's readers, which are kept open: the pool took longer than the queries."""
+        """Return a session of SQLite's readers, kept open: the pool took longer than the queries."""
         try:
             return self._idle.pop()
         except IndexError:

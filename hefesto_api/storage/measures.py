@@ -76,12 +76,21 @@ class LineChange(NamedTuple):
 
 
 def standing(session: Session, project_ids: Sequence[str] | None) -> list[Standing]:
-    """Return what stands now."""
+    """Return what stands now: added up in the order of the key first, where nothing has to be sorted."""
+    keys = (_c.project_id, _c.status, _c.severity, _c.analyzer)
+    ids = sa.select(projects.c.id) if project_ids is None else project_ids
+    numbers = (_sum(_c.findings).label("findings"), _sum(_c.certainty).label("certainty"))
+    some = (
+        sa.select(*keys, *numbers)
+        .where(_c.project_id.in_(ids), _c.status.in_(STANDING))
+        .group_by(*keys)
+        .subquery()
+        .c
+    )
     statement = (
-        sa.select(_c.analyzer, _c.severity, _sum(_c.findings), _sum(_c.certainty))
-        .where(_c.status.in_(STANDING), *_of(_c.project_id, project_ids))
-        .group_by(_c.analyzer, _c.severity)
-        .having(sa.func.sum(_c.findings) != 0)
+        sa.select(some.analyzer, some.severity, _sum(some.findings), _sum(some.certainty))
+        .group_by(some.analyzer, some.severity)
+        .having(sa.func.sum(some.findings) != 0)
     )
     return [Standing(*row) for row in session.execute(statement)]
 
@@ -162,18 +171,29 @@ def completed_analyses(
 def top_files(session: Session, project_ids: Sequence[str] | None, limit: int) -> list[TopFile]:
     """Return the files in which the heaviest findings stand, the heaviest first."""
     numbers = (_file.critical, _file.high, _file.medium, _file.low, _file.weight)
-    statement = (
-        sa.select(projects.c.slug, _file.file_path, *numbers)
-        .join(projects, projects.c.id == _file.project_id)
+    heaviest = (
+        sa.select(_file.project_id, _file.file_path, *numbers)
         .where(_file.weight > 0, *_of(_file.project_id, project_ids))
-        .order_by(_file.weight.desc(), _file.file_path, projects.c.slug)
+        .order_by(_file.weight.desc(), _file.file_path, _file.project_id)
         .limit(limit)
+        .subquery()
+    )
+    one = heaviest.c
+    statement = (
+        sa.select(projects.c.slug, *(one[column.name] for column in (_file.file_path, *numbers)))
+        .join(projects, projects.c.id == one.project_id)
+        .order_by(one.weight.desc(), one.file_path, projects.c.slug)
     )
     return [TopFile(*row) for row in session.execute(statement)]
 
 
-def rule_verdicts(session: Session, project_ids: Sequence[str] | None, least: int) -> list[RuleVerdicts]:
-    """Return the rules of which at least so many findings were confirmed or dismissed."""
+def rule_verdicts(
+    session: Session, project_ids: Sequence[str] | None, least: int, most: int
+) -> list[RuleVerdicts]:
+    """Return the rules of which at least so many findings were confirmed or dismissed.
+
+    Of more than `most` those that were right least often; of equals, those that more was said of.
+    """
     decided = sa.or_(_c.status == "resolved", _c.reason == "false_positive")
     confirmed = _sum(sa.case((_c.reason.not_in(NOT_CONFIRMED), _c.findings), else_=0))
     dismissed = _sum(sa.case((_c.reason == "false_positive", _c.findings), else_=0))
@@ -184,12 +204,24 @@ def rule_verdicts(session: Session, project_ids: Sequence[str] | None, least: in
         .group_by(_c.rule_id)
         .having(confirmed + dismissed >= least)
     )
-    verdicts = {row[0]: tuple(row[1:]) for row in session.execute(judged)}
+    verdicts = _least_right({row[0]: tuple(row[1:]) for row in session.execute(judged)}, most)
     if not verdicts:
         return []
-    every = sa.select(_c.rule_id, _sum(_c.findings)).where(*mine).group_by(_c.rule_id)
+    every = (
+        sa.select(_c.rule_id, _sum(_c.findings))
+        .where(_c.rule_id.in_(list(verdicts)), *mine)
+        .group_by(_c.rule_id)
+    )
     totals = {row[0]: row[1] for row in session.execute(every)}
     return [RuleVerdicts(rule, totals[rule], *verdict) for rule, verdict in verdicts.items()]
+
+
+def _least_right(verdicts: dict[str, tuple[int, ...]], most: int) -> dict[str, tuple[int, ...]]:
+    def place(rule: str) -> tuple[float, int, str]:
+        confirmed, said = verdicts[rule][0], sum(verdicts[rule])
+        return confirmed / said, -said, rule
+
+    return {rule: verdicts[rule] for rule in sorted(verdicts, key=place)[:most]}
 
 
 def count(

@@ -70,7 +70,7 @@ def summary(db: Database, query: Mapping[str, Any], allowed: Collection[str] | N
         known = last < asked.start and measures.is_known_by(session, ids, last.isoformat())
         analyses = measures.completed_analyses(session, ids, *_moments(asked))
         files = measures.top_files(session, ids, TOP_FILES)
-        verdicts = measures.rule_verdicts(session, ids, ENOUGH_VERDICTS)
+        verdicts = measures.rule_verdicts(session, ids, ENOUGH_VERDICTS, RULES)
     change = _comparison(now, then) if known else None
     return {
         "period": {"start": asked.start.isoformat(), "end": asked.end.isoformat()},
