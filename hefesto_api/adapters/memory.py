@@ -1,4 +1,4 @@
-"""What a process keeps in memory to be quick: values by key, bounded by their size, the least used go first."""
+"""What a process keeps in memory to be quick: bounded by size, what was used least recently goes first."""
 
 from __future__ import annotations
 
