@@ -16,7 +16,10 @@ class CodeContextQuery(Schema):
     """A place of the code."""
 
     file_path = fields.text(
-        4096, required=True, metadata={"description": "The project's, or one of the machine that ran it."}
+        4096,
+        least=1,
+        required=True,
+        metadata={"description": "The project's, or one of the machine that ran it."},
     )
     line_number = fields.QueryInteger(
         validate=ma.validate.Range(min=1), metadata={"description": "From 1; without it, the whole file."}

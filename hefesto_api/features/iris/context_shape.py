@@ -12,6 +12,7 @@ import atexit
 import os
 import threading
 from hashlib import sha256
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -105,7 +106,8 @@ class _Parser:
             return None
         try:
             self._child = self._child or ParserChild(Thresholds())
-            packed = next(self._child.examine([Examination(file, only_given=True)]))
+            batches = iter([[Examination(file, only_given=True)]])
+            ((_, packed),) = chain.from_iterable(self._child.examine(lambda _wait: next(batches, None)))
             return child.unpack(packed).structure
         except (HefestoError, OSError):
             return None
