@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from hefesto_api.domain import clock
 from hefesto_api.storage import (
     alert_deliveries,
+    code_facts,
     contents,
     idempotency,
     intake,
     jobs,
+    learning,
     outbox,
     rollups,
     workers,
@@ -29,12 +31,16 @@ TOLD_EVENTS = timedelta(days=7)
 SILENT_WORKERS = timedelta(days=1)
 TOLD_ALERTS = timedelta(days=7)
 READ_MESSAGES = timedelta(days=7)
+FACTS_OF_CODE = timedelta(days=90)
+REPLACED_CORRELATIONS = timedelta(days=30)
 
 
 def run(db: Database) -> None:
     """Remove contents that no file holds any more, ended jobs, told events and answers kept for repeats.
 
     So go what came in and was read, and what repeats of alerts are known by. What waits is called for.
+    Facts of code are read anew when they are wanted; of an alert's correlations the latest and those that
+    somebody judged stay.
 
     Rollups that are not what the findings say (somebody wrote with another program) are counted anew.
     """
@@ -43,6 +49,8 @@ def run(db: Database) -> None:
     _until_none_is_left(db, lambda session: jobs.purge(session, now - ENDED_JOBS))
     _until_none_is_left(db, lambda session: intake.purge(session, now - READ_MESSAGES))
     _until_none_is_left(db, lambda session: alert_deliveries.purge(session, now - TOLD_ALERTS))
+    _until_none_is_left(db, lambda session: code_facts.sweep(session, now - FACTS_OF_CODE))
+    _until_none_is_left(db, lambda session: learning.sweep(session, now - REPLACED_CORRELATIONS))
     with db.write() as session:
         intake.call_if_waiting(session)
         outbox.purge(session, now - TOLD_EVENTS)
