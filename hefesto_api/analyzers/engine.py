@@ -24,7 +24,7 @@ from hefesto_api.analyzers.base import SourceFile, ToolFailure
 from hefesto_api.analyzers.catalogue import is_test_path
 from hefesto_api.analyzers.examination import Examination
 from hefesto_api.analyzers.pool import ParserChild
-from hefesto_api.analyzers.registry import BATCH_TOOLS, Thresholds
+from hefesto_api.analyzers.registry import Thresholds, batch_tools
 from hefesto_api.analyzers.runs import HeadStart, Run
 from hefesto_api.domain.errors import AnalysisFailed, HefestoError
 
@@ -180,7 +180,7 @@ def _tooled(chunk: Sequence[SourceFile]) -> list[Examination]:
     """Ask the batch tools about a chunk; one that fails is noted with every file it should have seen."""
     said: list[list[Detection]] = [[] for _ in chunk]
     failures: list[list[ToolFailure]] = [[] for _ in chunk]
-    for tool in BATCH_TOOLS:
+    for tool in batch_tools():
         wanted = [index for index, file in enumerate(chunk) if file.language in tool.languages]
         for index, outcome in _looked_at(tool, chunk, wanted, time.monotonic() + SPLIT_SECONDS):
             if isinstance(outcome, ToolFailure):

@@ -1,17 +1,23 @@
 """The report as one HTML page: no script, nothing loaded, all text escaped, light and dark."""
 
+from __future__ import annotations
+
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
 from functools import cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from msgspec import Struct
 
 from hefesto_api.domain.finding import Severity
 from hefesto_api.formats.document import Report, ReportFinding, by_file, frame
 from hefesto_api.formats.safe import for_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from jinja2 import Environment, Template
 
 _CHUNK = 64  # template pieces sent together
 
@@ -57,8 +63,10 @@ def _counts(report: Report) -> dict[str, int]:
 
 
 @cache
-def _template() -> Template:
-    environment = Environment(
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415 - 20 ms of any start
+
+    return Environment(
         loader=PackageLoader("hefesto_api.formats"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -66,7 +74,11 @@ def _template() -> Template:
         lstrip_blocks=True,
         finalize=_shown,
     )
-    return environment.get_template("report.html")
+
+
+@cache
+def _template() -> Template:
+    return _environment().get_template("report.html")
 
 
 def _shown(value: object) -> object:
@@ -76,7 +88,9 @@ def _shown(value: object) -> object:
 
 @cache
 def _style() -> str:
-    source, _, _ = PackageLoader("hefesto_api.formats").get_source(Environment(autoescape=True), "report.css")
+    environment = _environment()
+    assert environment.loader is not None  # noqa: S101 - made so
+    source, _, _ = environment.loader.get_source(environment, "report.css")
     return source
 
 
