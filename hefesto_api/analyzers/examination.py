@@ -65,7 +65,7 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
         fingerprints=identity.fingerprints(detections, file.lines, FIRST_IDS),
         shingles=b"" if task.only_given else duplication.shingles(file),
         failures=tuple(failures),
-        sketch=identity.sketch(source.content),
+        sketch=() if task.only_given else identity.sketch(source.content),
     )
 
 

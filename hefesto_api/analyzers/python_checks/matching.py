@@ -25,7 +25,8 @@ NAME: Final = "hefesto"
 class Pattern:
     """One thing to look for: a gate that the file must pass, places in its bytes, and `look` at each place.
 
-    The gate is one of `modules` imported, or one of `words` in the bytes; then `only_if`, asked once a file.
+    The gate is one of `modules` imported, or one of `words` in the bytes; then one of the expressions
+    of `only_if`, which are asked once a file.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Pattern:
         *,
         modules: tuple[bytes, ...] = (),
         words: tuple[bytes, ...] = (),
-        only_if: re.Pattern[bytes] | None = None,
+        only_if: tuple[re.Pattern[bytes], ...] = (),
     ) -> None:
         self.find = find
         self.look = look
@@ -109,6 +110,7 @@ class PatternCheck:
     def __init__(self, patterns: tuple[Pattern, ...]) -> None:
         self._patterns = patterns
         self._words = tuple(dict.fromkeys(word for pattern in patterns for word in pattern.words))
+        self._modules = frozenset(module for pattern in patterns for module in pattern.modules)
 
     def check(self, file: ParsedFile) -> Iterator[Detection]:
         """Yield what the patterns find, one for each rule and line."""
@@ -124,15 +126,17 @@ class PatternCheck:
     def _admitted(self, content: bytes) -> Iterator[Pattern]:
         """Yield the patterns whose gates a file passes."""
         words = {word for word in self._words if word in content}
-        modules = syntax.modules(content)
-        asked: dict[re.Pattern[bytes], bool] = {}
+        modules = syntax.modules(content) & self._modules
+        if not words and not modules:
+            return
+        asked: dict[tuple[re.Pattern[bytes], ...], bool] = {(): True}
         for pattern in self._patterns:
             if words.isdisjoint(pattern.words) and modules.isdisjoint(pattern.modules):
                 continue
             condition = pattern.only_if
-            if condition is not None and condition not in asked:
-                asked[condition] = condition.search(content) is not None
-            if condition is None or asked[condition]:
+            if condition not in asked:
+                asked[condition] = any(one.search(content) is not None for one in condition)
+            if asked[condition]:
                 yield pattern
 
 

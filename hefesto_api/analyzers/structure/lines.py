@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tree_sitter import Node
 
 
+BLANKS = b" \t\r\v\f"
 LONE_RETURN = re.compile(rb"\r(?!\n)")
 
 
@@ -29,7 +30,7 @@ def lines(content: bytes) -> int:
 
 def lines_of_code(content: bytes, comments: Iterable[Node]) -> int:
     """Count lines that hold something else than white space and comments; docstrings are something."""
-    return sum(map(bool, map(bytes.strip, without(content, comments).split(b"\n"))))
+    return len(without(content, comments).translate(None, BLANKS).split())
 
 
 def without(content: bytes, comments: Iterable[Node]) -> bytes:
