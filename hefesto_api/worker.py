@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,7 +28,7 @@ from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
-from hefesto_api.features.iris import correlating, indexing, recording
+from hefesto_api.features.iris import correlating, indexing, past, recording
 from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
 from hefesto_api.storage.jobs import LeaseLost
 
@@ -46,6 +47,7 @@ BEAT_SECONDS = 4.0
 LOOK_SECONDS = 0.05  # between looks at whether anything changed; a look costs microseconds on SQLite
 ANYWAY_SECONDS = 1.0  # between looks for due jobs when nothing changed: their time may have come
 RETRY_SECONDS = 5.0  # a job that waits for its next attempt holds up its lane
+HISTORY_SECONDS = 20.0  # for which an index of history may keep a slot from others
 FAILURES = 3  # of its own, after which a job is given up
 NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
 SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60}
@@ -78,11 +80,21 @@ def analyse(slot: Slot, job: Job) -> None:
 
 
 def index_history(slot: Slot, job: Job) -> None:
-    """Index the history of a project's repository, or go on with it."""
-    hooks = indexing.Hooks(hold=lambda session: jobs.hold(session, job), stopped=slot.stop.is_set)
-    wanted, roots = job.payload, slot.runtime.settings.roots
-    if not indexing.index(slot.runtime.db, wanted["project_id"], wanted.get("commit"), roots, hooks):
+    """Index the history of a project's repository for a while, and queue what is left behind the others."""
+    until = time.monotonic() + HISTORY_SECONDS
+    hooks = indexing.Hooks(
+        hold=lambda session: jobs.hold(session, job),
+        stopped=lambda: slot.stop.is_set() or time.monotonic() > until,
+    )
+    wanted, db = job.payload, slot.runtime.db
+    project_id, commit = wanted["project_id"], wanted.get("commit")
+    if indexing.index(db, project_id, commit, slot.runtime.settings.roots, hooks):
+        return
+    if slot.stop.is_set():
         raise Interrupted
+    with db.write() as session:
+        jobs.hold(session, job)
+        past.ask_for(session, project_id, commit)
 
 
 def take_in(slot: Slot, job: Job) -> None:

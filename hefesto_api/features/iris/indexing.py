@@ -41,6 +41,8 @@ DROP_ROWS = 4_000
 class Hooks(NamedTuple):
     """What the caller has a say in: `hold` raises in a transaction that must not commit any more.
 
+    `stopped` is asked after each stage, so that every run gets on, however short its time.
+
     `commits` is how many are written at once at the most.
     """
 
@@ -164,12 +166,12 @@ class _Run:
         missing = next((name for one in logged for name in one.parents if name not in ordinals), None)
         cut = record.cut or (missing if len(walked) < MOST_COMMITS else None)
         for stage in self._stages(logged, ordinals):
-            if self._hooks.stopped():
-                return False
             with self._db.write(durable=False) as session:
                 self._hooks.hold(session)
                 history_writing.write(session, record, stage, numbers)
                 history_writing.advance(session, record, head, stage, floor=first, cut=cut)
+            if self._hooks.stopped():
+                return False
         with self._db.write() as session:
             self._hooks.hold(session)
             history_writing.complete(session, record.id, head)
