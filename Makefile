@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock docs hostile fuzz load bench kill clean
+.PHONY: help run test check format lock docs hostile fuzz fuzz-traces load bench kill clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ kill: .stamps/dev ## Kill the service 30 times while it analyses; nothing may be
 
 fuzz: .stamps/dev ## Fuzz every operation of the running service: 10,000 cases, every check, hostile bytes
 	$(BIN)/python -m benchmarks.fuzz --cases 10000
+
+fuzz-traces: .stamps/dev ## Fuzz the reading of stack traces: five million texts (an hour), the worst repeated to 256 KB
+	$(BIN)/python -m benchmarks.traces --inputs 5000000
 
 load: .stamps/dev ## Ask for ten analyses of Django at once; /health must stay under 50 ms
 	$(BIN)/python -m benchmarks.serving_load
