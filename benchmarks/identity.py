@@ -84,11 +84,15 @@ def moves(world: World, files: Mapping[str, str], rows: Sequence[Row]) -> Iterat
     yield "files renamed", _renamed(world, files, _other_name, stay)
     yield "files moved to another folder", _renamed(world, files, "elsewhere/{}".format, stay)
     # a file of a line or two has nothing to be known by when it is renamed and edited
-    told = {path for path, text in files.items() if text.strip().count("\n") >= _TELLING}
+    told = {path for path, text in files.items() if len(_significant(text)) > _TELLING}
     yield (
         "files renamed and edited at once",
         _renamed(world, edited, lambda path: _other_name(path) if path in told else path, go),
     )
+
+
+def _significant(text: str) -> set[str]:
+    return {line.strip() for line in text.splitlines() if line.strip()}
 
 
 def _renamed(

@@ -12,6 +12,7 @@ Exit status 1 when a write is lost, anything is refused, or the 99th percentile 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -63,16 +64,23 @@ class Client:
     """One connection, and what it has of the answer to what it asked."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket = _connected(port)
         self.request: Request | None = None
         self._got = bytearray()
 
     def ask(self, request: Request) -> None:
-        """Send a request."""
+        """Send a request; should the connection be closed by now, `hear` says so."""
         self._got.clear()
         self.request = request
-        self.socket.sendall(request.content)
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(request.content)
+
+    def again(self, port: int) -> None:
+        """Connect anew, and ask again what was not answered."""
+        self.socket.close()
+        self.socket = _connected(port)
+        if self.request is not None:
+            self.ask(self.request)
 
     def hear(self) -> tuple[int, bytes] | None:
         """Read what is there; return the status and the body once the answer is whole."""
@@ -88,6 +96,12 @@ class Client:
         if len(self._got) < end + 4 + length:
             return None
         return int(head[9:12]), bytes(self._got[end + 4 :])
+
+
+def _connected(port: int) -> socket.socket:
+    made = socket.create_connection(("127.0.0.1", port))
+    made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return made
 
 
 def main() -> int:
@@ -176,9 +190,16 @@ def carry_out(port: int, wanted: list[Request], clients: int) -> Outcome:
                 under_way += 1
             pause = max(coming[0].due - now, 0.0) if coming and free else 1.0
             for key, _ in waiting.select(pause):
-                answer = key.data.hear()
+                try:
+                    answer = key.data.hear()
+                except ConnectionError:  # the server closes what nobody used for a while
+                    waiting.unregister(key.data.socket)
+                    key.data.again(port)
+                    waiting.register(key.data.socket, selectors.EVENT_READ, key.data)
+                    continue
                 if answer is not None:
                     _note(outcome, key.data.request, answer, time.perf_counter() - began)
+                    key.data.request = None
                     free.append(key.data)
                     under_way -= 1
     outcome.unanswered = under_way + len(coming)
