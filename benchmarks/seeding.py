@@ -151,12 +151,15 @@ def _mixed(project: Project, tests: dict[str, list[str]], chance: random.Random)
 
 def _crash(driver: Driver, path: Path, fault: Fault, tests: list[str]) -> dict[str, str] | None:
     original = path.read_bytes()
+    source = fault.seeded(original.decode())
+    if source is None:
+        return None
     try:
-        path.write_text(fault.source, "utf-8")
+        path.write_text(source, "utf-8")
         found = driver.ask({"tests": tests})
     finally:
         path.write_bytes(original)
-    return found[0] if found else None
+    return {**found[0], "source": source} if found else None
 
 
 def _case(
@@ -169,7 +172,7 @@ def _case(
         "id": f"{project.name}-{number}", "repo": project.name, "kind": fault.kind, "core": True,
         "error_type": crash["error_type"].removeprefix("builtins."), "message": crash["message"],
         "traceback": text, "tree": str(parent), "package": project.package.name,
-        "source": {relative: fault.source},
+        "source": {relative: crash["source"]},
         "truth": [{"file": relative, "functions": [fault.function], "lines": [fault.line]}],
         "n_truth_functions": 1,
     }  # fmt: skip

@@ -23,7 +23,7 @@ SECONDS = 10
 MEMORY = 2 << 30
 MOST_TEXT = 40_000
 # Not the project's own settings: they ask for plugins, and turn warnings into errors.
-OPTIONS = ["-c", os.devnull, "-p", "no:cacheprovider", "-p", "no:terminal", "--capture=sys"]
+OPTIONS = ["-c", os.devnull, "-p", "no:cacheprovider", "-p", "no:terminal", "--capture=sys", "-W", "ignore"]
 
 
 class Survey:
@@ -31,13 +31,13 @@ class Survey:
 
     def __init__(self, package: str, seconds: float) -> None:
         self.package = package
-        self.until = time.monotonic() + seconds
+        self.until = time.process_time() + seconds
         self.reached: dict[str, list[str]] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Any:
         """Note the code objects that are entered while a test runs."""
-        if time.monotonic() > self.until:
+        if time.process_time() > self.until:
             pytest.exit("time is up")
         entered = set()
         sys.setprofile(lambda frame, event, _: entered.add(frame.f_code) if event == "call" else None)
@@ -60,26 +60,29 @@ class Crashes:
         self.package = package
         self.found: list[dict[str, str]] = []
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self, item: pytest.Item) -> Any:
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
         """Keep the exception of a test, unless the test itself raised it."""
-        try:
-            return (yield)
-        except Exception as error:
-            at = error.__traceback__
-            while at is not None and at.tb_frame.f_code.co_filename != str(item.path):
-                at = at.tb_next
-            files = [frame.filename for frame in traceback.extract_tb(at)]
-            if any(file.startswith(self.package) for file in files) and files[-1] != str(item.path):
-                text = "".join(traceback.format_exception(type(error), error, at))
-                self.found.append(
-                    {
-                        "error_type": f"{type(error).__module__}.{type(error).__qualname__}",
-                        "message": str(error)[:2000],
-                        "traceback": text[:MOST_TEXT],
-                    }
-                )
-            raise
+        report = yield  # unittest's exceptions are put in their place by those called within
+        if call.excinfo is not None and call.when == "call":
+            self.keep(call.excinfo.value, str(item.path))
+        return report
+
+    def keep(self, error: BaseException, test_file: str) -> None:
+        """Keep an exception if it passed through the package and did not begin in the test."""
+        at = error.__traceback__
+        while at is not None and at.tb_frame.f_code.co_filename != test_file:
+            at = at.tb_next
+        files = [frame.filename for frame in traceback.extract_tb(at)]
+        if any(file.startswith(self.package) for file in files) and files[-1] != test_file:
+            text = "".join(traceback.format_exception(type(error), error, at))
+            self.found.append(
+                {
+                    "error_type": f"{type(error).__module__}.{type(error).__qualname__}",
+                    "message": str(error)[:2000],
+                    "traceback": text[:MOST_TEXT],
+                }
+            )
 
 
 def forked(work: Any) -> Any:
@@ -99,10 +102,16 @@ def forked(work: Any) -> Any:
     return json.loads(answer) if answer else None
 
 
+def bounded(seconds: float) -> None:
+    """End this process after some seconds of work, or many of waiting: a busy machine is no fault."""
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.alarm(int(seconds * 12))
+
+
 def surveyed(package: str, seconds: float) -> dict[str, list[str]]:
     """Run all tests for some seconds."""
     survey = Survey(package, seconds)
-    signal.alarm(int(seconds * 2) + SECONDS)
+    bounded(seconds * 2 + SECONDS)
     pytest.main([*OPTIONS, "--continue-on-collection-errors", "."], plugins=[survey])
     return survey.reached
 
@@ -110,7 +119,7 @@ def surveyed(package: str, seconds: float) -> dict[str, list[str]]:
 def crashed(package: str, tests: list[str]) -> list[dict[str, str]]:
     """Run some tests until the first crash."""
     crashes = Crashes(package)
-    signal.alarm(SECONDS)
+    bounded(SECONDS)
     pytest.main([*OPTIONS, "-x", *tests], plugins=[crashes])
     return crashes.found
 
