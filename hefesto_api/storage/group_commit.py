@@ -53,6 +53,11 @@ class GroupCommit(Generic[Item, Result]):
             raise ticket.error
         return ticket.result  # type: ignore[return-value] # there is one: the group was written
 
+    @property
+    def queue_length(self) -> int:
+        """How many wait for the next group."""
+        return len(self._waiting)
+
     def _lead(self) -> None:
         """Write one group, the oldest first, and call who leads the next."""
         with self._lock:
