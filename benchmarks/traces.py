@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import hefesto_api.domain.traces as traces
+from tests.domain.traces.samples import LINES
 
-from benchmarks.traces_inputs import LINES, SAMPLES, Source
+from benchmarks.traces_inputs import SAMPLES, Source
 from benchmarks.traces_score import scored
 
 if TYPE_CHECKING:

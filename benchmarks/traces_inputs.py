@@ -6,30 +6,12 @@ import json
 import random
 from typing import TYPE_CHECKING, Final
 
-from tests.domain.traces import (
-    test_beam,
-    test_dotnet,
-    test_go,
-    test_javascript,
-    test_jvm,
-    test_native,
-    test_others,
-    test_php,
-    test_python,
-    test_ruby,
-    test_rust,
-    test_swift_dart,
-)
+from tests.domain.traces.samples import ALL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-_MODULES: Final = (
-    *(test_beam, test_dotnet, test_go, test_javascript, test_jvm, test_native, test_others, test_php),
-    *(test_python, test_ruby, test_rust, test_swift_dart),
-)
-SAMPLES: Final = tuple(case.text for module in _MODULES for case in module.CASES)
-LINES: Final = tuple(sorted({line for text in SAMPLES for line in text.splitlines() if line.strip()}))
+SAMPLES: Final = tuple(case.text for case in ALL)
 
 _NAMES: Final = (
     "a",

@@ -155,7 +155,9 @@ class Lines:
 
     def learn(self, prefix: str) -> None:
         """Take `prefix` off the lines that begin alike; "" goes back to the known kinds only."""
-        new = shape(prefix) if prefix else ""
+        if not prefix and not self._prefix:
+            return
+        new = shape(prefix)
         if new != self._prefix:
             self._prefix = new
             self._made.clear()

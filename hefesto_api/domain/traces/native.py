@@ -46,9 +46,10 @@ _JOINED = 3  # lines that one call's arguments may be wrapped onto
 
 def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The stack whose frame 0 stands here, or an undefined behaviour that was told of without one."""
-    if found := lines.made(number, _RUNTIME.match):
+    raw = lines.raw[number]
+    if ": runtime error: " in raw and (found := lines.made(number, _RUNTIME.match)):
         return _place_alone(lines, number, found)
-    if lines.made(number, symbol):
+    if ("0x" in raw or "0# " in raw) and lines.made(number, symbol):
         return _library(lines, number, floor)
     found = NUMBER.match(lines[number].strip()[:8_000]) if lines.made(number, frame) else None
     if found is None or (found[1] != "0" and floor):

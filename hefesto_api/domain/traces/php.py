@@ -173,18 +173,26 @@ def _above(lines: Lines, number: int, floor: int) -> tuple[str | None, str | Non
     """The type, the message and the place of the throw, above a stack."""
     below: list[str] = []
     for above in range(number - 1, max(floor, number - _BACK) - 1, -1):
-        text = lines[above].strip()[:4_000]
-        if started := _PHP.search(text):
-            text = text[started.start() :]
-        if (fatal := _fatal(text)) and _THROWN.match(fatal[1]) is None:
+        fatal, thrown = lines.made(above, _header)
+        if fatal:
             return fatal
-        if found := _OBJECT.match(text) or _THROWN.match(text):
-            message, site = _split("\n".join([found[2], *reversed(below)]))
-            return found[1], message, site
+        if thrown:
+            message, site = _split("\n".join([thrown[2], *reversed(below)]))
+            return thrown[1], message, site
+        text = lines[above].strip()[:4_000]
         below.append(text)
-        if frame(text):
+        if lines.made(above, frame) or text.endswith(_STARTS):
             break
     return None, None, None
+
+
+def _header(text: str) -> tuple[tuple[str, str, Frame] | None, re.Match[str] | None]:
+    """The line as a fatal error that is no exception, or as an exception's."""
+    if started := _PHP.search(text):
+        text = text[started.start() :]
+    if (fatal := _fatal(text)) and _THROWN.match(fatal[1]) is None:
+        return fatal, None
+    return None, _OBJECT.match(text) or _THROWN.match(text)
 
 
 def _split(message: str) -> tuple[str, Frame | None]:

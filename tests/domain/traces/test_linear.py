@@ -5,7 +5,7 @@ from types import FrameType
 
 import pytest
 from hefesto_api.domain.traces import parse
-from tests.domain.traces import test_javascript, test_jvm, test_others, test_python
+from tests.domain.traces.samples import LINES
 
 CRAFTED = [
     "forEach@[native code]\n",
@@ -39,14 +39,6 @@ CRAFTED = [
     "package:a b\n",
     "thread 'a' panicked at 'b\n",
 ]
-LINES = sorted(
-    {
-        line + "\n"
-        for module in (test_python, test_jvm, test_javascript, test_others)
-        for case in module.CASES
-        for line in case.text.splitlines()
-    }
-)
 
 
 def calls(text: str) -> int:
@@ -72,9 +64,9 @@ def test_four_times_the_lines_take_four_times_the_work(line: str, between: str) 
     assert calls((line + between) * 200) < 4.6 * calls((line + between) * 50) + 500
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_any_line_of_a_trace_may_be_repeated(line: str) -> None:
-    assert calls(line * 160) < 4.6 * calls(line * 40) + 500
+def test_any_line_of_a_trace_may_be_repeated() -> None:
+    steep = [line for line in LINES if calls(f"{line}\n" * 80) > 4.6 * calls(f"{line}\n" * 20) + 500]
+    assert not steep
 
 
 @pytest.mark.parametrize(
