@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import time
@@ -121,6 +122,9 @@ def command(**options: Any) -> None:
     Exits with 0, or 1 when --fail-on finds something, 2 for a wrong use, 3 when the analysis
     or --push failed.
     """
+    # Nearly all that this process makes lives to its end, or goes without help: looking for cycles after
+    # every 700 values took a tenth of its time, and found nothing that memory would have missed.
+    gc.set_threshold(20_000, 20, 100)
     with failures.told() as interruption:
         failures.leave(run(Wish(**options), interruption))
 
