@@ -68,17 +68,21 @@ class Engine:
         self._running: Run | None = None
         self._begun: HeadStart | None = None
 
+    def start_children(self) -> None:
+        """Start the parser children without waiting for them, where it is sure that they will be needed."""
+        self._settle()
+        for child in self._children:
+            child.start()
+
     def begin(self, likely: Iterable[SourceFile]) -> None:
         """Begin to examine files that the next `run` will most likely be asked for.
 
         That goes on beside what the caller does until then. `likely` is consumed in another thread, a few
         chunks ahead, and no further once `run` is called; what that is not asked for is dropped.
         """
-        self._settle()
+        self.start_children()
         begun = self._begun = HeadStart(likely)
         begun.run = self._running = Run(self._children, begun.chunks(_prepared))
-        for child in self._children:
-            child.start()
         begun.run.start()
 
     def run(self, files: Iterable[SourceFile]) -> Generator[tuple[SourceFile, bytes], None, None]:
@@ -217,23 +221,32 @@ def _looked_at(
 def _run_tool(
     tool: BatchTool, chunk: Sequence[SourceFile], wanted: Sequence[int]
 ) -> dict[int, list[Detection]]:
-    folder = Path(tempfile.mkdtemp(prefix="hefesto-", dir=_MEMORY))
+    folder = tempfile.mkdtemp(prefix="hefesto-", dir=_MEMORY)
     try:
         names = {_lay_out(folder, index, chunk[index]): index for index in wanted}
-        found = tool.run(folder, [(name, chunk[index]) for name, index in names.items()])
+        found = tool.run(Path(folder), [(name, chunk[index]) for name, index in names.items()])
         return {names[name]: detections for name, detections in found.items()}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _lay_out(folder: Path, index: int, file: SourceFile) -> str:
-    """Write one file under a neutral name that keeps only what the tools need: suffix, `__init__.py`."""
+def _lay_out(folder: str, index: int, file: SourceFile) -> str:
+    """Write one file under a neutral name that keeps only what the tools need: suffix, `__init__.py`.
+
+    By system calls: a Path and a file object for each took three times as long.
+    """
     suffix = ".pyi" if file.path.endswith(".pyi") else ".py"
     name = f"f{index}{suffix}"
     if file.path.rpartition("/")[2] == "__init__.py":
-        (folder / f"p{index}").mkdir()
+        os.mkdir(f"{folder}/p{index}", 0o700)  # noqa: PTH102
         name = f"p{index}/__init__.py"
-    (folder / name).write_bytes(file.content)
+    descriptor = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        rest = memoryview(file.content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
     return name
 
 

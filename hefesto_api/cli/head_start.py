@@ -30,6 +30,8 @@ def begun(
     """List the files of a selection and have the engine begin with them; gives the list, for the analysis."""
     places = tuple(Place(place, is_dir) for place, is_dir in selection.places)
     order = Order("", None, root=selection.top, places=places, exclude=tuple(exclude))
+    with interruption.deferred():
+        engine.start_children()  # they are ready when the files are listed
     with tree_source(order, Limits()) as listed:
         with interruption.deferred():
             engine.begin(_contents(listed))
