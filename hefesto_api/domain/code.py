@@ -11,7 +11,7 @@ from msgspec import Struct
 class Call(Struct, frozen=True, array_like=True):
     """A call: `a.b.name(...)` has the receiver `a.b`; a plain `name(...)` has none.
 
-    `arguments` are the names given: an identifier or a dotted path as it stands, else "".
+    `arguments` are the names given, by position or keyword: a name or dotted path as it stands, else "".
     `keywords` are the names of keyword arguments. `line` is that of the name.
     """
 
@@ -143,6 +143,20 @@ class FileFacts(Struct, frozen=True, dict=True):
     def class_named(self) -> dict[str, ClassFacts]:
         """The classes by their last name; of several the first."""
         return {one.name: one for one in reversed(self.classes)}
+
+    @cached_property
+    def classes_by_path(self) -> dict[str, ClassFacts]:
+        """The classes by their qualified name."""
+        return {one.qualified_name: one for one in self.classes}
+
+    @cached_property
+    def heirs_of(self) -> dict[str, tuple[ClassFacts, ...]]:
+        """The classes by the last name of each of their bases."""
+        found: dict[str, list[ClassFacts]] = {}
+        for one in self.classes:
+            for base in {base.rpartition(".")[2] for base in one.bases}:
+                found.setdefault(base, []).append(one)
+        return {name: tuple(them) for name, them in found.items()}
 
     @cached_property
     def callers_of(self) -> dict[str, tuple[FunctionFacts, ...]]:

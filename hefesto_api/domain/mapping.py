@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
@@ -92,6 +93,23 @@ class PathIndex:
     def named(self, name: str) -> Sequence[str]:
         """Return the paths whose last part is this name, sorted."""
         return self._by_name.get(name, ())
+
+    @cached_property
+    def _folders(self) -> dict[str, dict[str, list[str]]]:
+        """The files of each folder, by the folder's last name and its path."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for path in sorted(self.paths):
+            folder = path.rpartition("/")[0]
+            found.setdefault(folder.rpartition("/")[2], {}).setdefault(folder, []).append(path)
+        return found
+
+    def inside(self, folder: str) -> Sequence[str]:
+        """Return the files that lie right in the one folder whose path ends so."""
+        named = self._folders.get(folder.rpartition("/")[2], {})
+        if folder in named:
+            return named[folder]
+        found = [one for one in named if one.endswith(f"/{folder}")]
+        return named[found[0]] if len(found) == 1 else ()
 
     def find(
         self, file: str | None, mappings: Iterable[PathMapping] = (), module: str | None = None
@@ -281,6 +299,7 @@ def crash_of(
                 error_type=one.type,
                 error_message=one.message,
                 frames=locate(one.frames, index, mappings, facts),
+                relation=one.relation,
             )
             for one in reversed(causes)
         ),

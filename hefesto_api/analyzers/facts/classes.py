@@ -59,7 +59,7 @@ def imported(node: Node, content: bytes) -> list[Import]:
         if found is None:
             return []
         taken = [one.split(" as ")[0].strip() for one in found[2].strip("() ").split(",")]
-        return [Import(found[1], tuple(one for one in taken if NAME.fullmatch(one)))]
+        return [Import(found[1], tuple(one for one in taken if one == "*" or NAME.fullmatch(one)))]
     if quoted := QUOTED.findall(value):  # JavaScript, TypeScript, Go
         return [Import(quoted[-1], tuple(NAME.findall(value.partition(" from ")[0])[1:40]))]
     rest = value.partition("import ")[2].removeprefix("static ").rstrip("; ")

@@ -103,6 +103,8 @@ class Collector:
             if one.type == "keyword_argument":
                 name = one.child_by_field_name("name")
                 keywords.append(names.text(name, self.content) if name is not None else "")
+                value = one.child_by_field_name("value")
+                positional.append(names.dotted(value, self.content) if value is not None else "")
             elif one.type != "comment":
                 positional.append(names.dotted(one, self.content))
         return tuple(positional), tuple(keywords)

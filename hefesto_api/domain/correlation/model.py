@@ -25,12 +25,17 @@ class CrashFrame(Struct, frozen=True, kw_only=True):
 
 
 class Crash(Struct, frozen=True, kw_only=True):
-    """An exception with its frames, outermost first, the crash last; `causes` are nearest first."""
+    """An exception with its frames, outermost first, the crash last; `causes` are nearest first.
+
+    `relation` is what a cause is to what came of it: `cause`, or `context` when that happened while this
+    one was being handled.
+    """
 
     error_type: str | None = None
     error_message: str | None = None
     frames: tuple[CrashFrame, ...] = ()
     causes: "tuple[Crash, ...]" = ()
+    relation: str | None = None
 
 
 class Change(Struct, frozen=True, kw_only=True):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from hefesto_api.domain.correlation import message, modules
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -12,6 +14,8 @@ if TYPE_CHECKING:
     from hefesto_api.domain.mapping import PathIndex
 
 MOST: Final = 30
+OF_TRACE: Final = 18  # the rest is left to imports
+NEAREST: Final = 6  # files of the trace whose imports are followed
 
 
 def wanted_paths(
@@ -22,10 +26,23 @@ def wanted_paths(
 ) -> tuple[str, ...]:
     """Return the project's files whose facts, findings and changes `rank` would use, nearest first.
 
-    Without `code` those of the trace; with the facts of some of them, and the project's paths, also the
-    files that they import.
+    Without `code` those of the trace; with the facts of some of them, and the project's paths, also what
+    the nearest of them import: what is called where the crash came by, bases, what the message names.
     """
-    found = dict.fromkeys(_of_trace(crash))
+    of_trace = list(dict.fromkeys(_of_trace(crash)))[:OF_TRACE]
+    found = dict.fromkeys(of_trace)
+    if code and index is not None:
+        named = message.read(crash).words
+        drawn: dict[str, float] = {}
+        for place, path in enumerate(of_trace[:NEAREST]):
+            if path in code:
+                for other, weight in _imported(code[path], crash, named, index):
+                    drawn[other] = drawn.get(other, 0.0) + weight / (1 + place)
+        for path in [one for one in drawn if one.endswith(("/__init__.py", "/index.js", "/index.ts"))]:
+            if path in code:  # a package hands on what others define
+                for other, weight in _handed_on(code[path], named, index):
+                    drawn[other] = drawn.get(other, 0.0) + weight
+        found |= dict.fromkeys(sorted(drawn, key=lambda one: (-drawn[one], one)))
     return tuple(found)[:limit]
 
 
@@ -39,13 +56,11 @@ def gather(
     code: dict[str, FileFacts] = {}
     asked: set[str] = set()
     for _ in range(3):
-        wanted = [path for path in wanted_paths(crash, code, index, limit) if path not in asked]
-        if not wanted:
-            break
-        for path in wanted:
-            asked.add(path)
-            if (facts := facts_of(path)) is not None:
-                code[path] = facts
+        for path in wanted_paths(crash, code, index, limit):
+            if path not in asked:
+                asked.add(path)
+                if (facts := facts_of(path)) is not None:
+                    code[path] = facts
     return code
 
 
@@ -55,3 +70,37 @@ def _of_trace(crash: Crash) -> Iterator[str]:
             if frame.project_path:
                 yield frame.project_path
             yield from frame.candidates
+
+
+def _imported(
+    facts: FileFacts, crash: Crash, named: frozenset[str], index: PathIndex
+) -> Iterator[tuple[str, float]]:
+    """Yield the files that a file imports, with what they promise."""
+    bases = {base for one in facts.classes for base in one.bases}
+    near: set[str] = set()
+    for frame in crash.frames:
+        if frame.project_path == facts.path and frame.line:
+            holder = facts.enclosing(frame.line)
+            if holder is not None:
+                near.update(call.name for call in holder.calls)
+                near.update((call.receiver or "").partition(".")[0] for call in holder.calls)
+    for one in facts.imports:
+        weight = 0.1
+        names = {*one.names, one.module.rpartition(".")[2]}
+        weight += 1.0 * bool(names & near) + 0.8 * bool(names & bases) + 1.0 * bool(names & named)
+        for path in modules.files_of(one.module, facts.path, facts.language, index):
+            yield path, weight
+        if facts.language == "python":  # `from package import module`
+            for name in one.names:
+                dot = "" if one.module.endswith(".") else "."
+                for path in modules.files_of(f"{one.module}{dot}{name}", facts.path, "python", index):
+                    yield path, 0.1 + 1.0 * (name in near) + 0.8 * (name in bases) + 1.0 * (name in named)
+
+
+def _handed_on(facts: FileFacts, named: frozenset[str], index: PathIndex) -> Iterator[tuple[str, float]]:
+    """Yield the files from which a package takes what the message names."""
+    for one in facts.imports:
+        weight = 1.0 if named & {*one.names} else 0.5 if "*" in one.names else 0.0
+        if weight:
+            for path in modules.files_of(one.module, facts.path, facts.language, index):
+                yield path, weight
