@@ -6,6 +6,7 @@ import re
 import secrets
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import structlog
 from flask import Flask, g, request
@@ -19,7 +20,7 @@ _ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}", re.ASCII)
 _TRACEPARENT = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
 )
-_SECRET = re.compile(r"(?i)((?:^|&)[^=&]*(?:token|key|secret|password|signature|code)[^=&]*=)[^&]*")
+_SECRET = re.compile(r"token|key|secret|password|signature|code", re.IGNORECASE)
 
 
 def install(app: Flask) -> None:
@@ -63,4 +64,9 @@ def end(response: Response) -> Response:
 
 def masked_query(query: str) -> str:
     """Return a query without the values of what is named like a secret."""
-    return _SECRET.sub(r"\1***", query) if query else ""
+    return "&".join(map(_masked, query.split("&"))) if query else ""
+
+
+def _masked(part: str) -> str:
+    name, equals, _ = part.partition("=")
+    return f"{name}=***" if equals and _SECRET.search(unquote(name)) else part
