@@ -257,3 +257,15 @@ def test_what_cannot_be_one_or_two_is_a_conflict(service: Service) -> None:
         assert answer.get_json()["error"]["details"]["merged_into"] == one
     answer = service.client.patch(f"/api/v1/findings/{two}", json={"status": "reopen"})
     assert (answer.status_code, answer.get_json()["error"]["code"]) == (409, "CONFLICT")
+
+
+def test_a_split_that_is_sent_twice_is_done_once(service: Service) -> None:
+    scan(service, FORMER)
+    scan(service, TAKEN)
+    (held,) = listed(service)
+    path = f"/api/v1/findings/{held['id']}/split"
+    answers = [
+        service.client.post(path, json={}, headers={"Idempotency-Key": "once"}).get_json() for _ in range(2)
+    ]
+    assert answers[0] == answers[1]
+    assert len(listed(service)) == 2

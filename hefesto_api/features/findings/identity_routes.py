@@ -40,6 +40,7 @@ def read_identity(finding_id: UUID) -> Any:
 @require("write:findings")
 @blp.arguments(MergeSchema)
 @blp.response(200, IdentitySchema)
+@blp.alt_response(409, "Conflict")
 def merge_finding(wanted: dict[str, Any], finding_id: UUID) -> Any:
     """Make a finding part of another of the same file, tool and rule; scans remember it.
 
@@ -52,10 +53,11 @@ def merge_finding(wanted: dict[str, Any], finding_id: UUID) -> Any:
 
 
 @blp.route("/<uuid:finding_id>/split", methods=["POST"])
-@idempotent
 @require("write:findings")
+@idempotent
 @blp.arguments(SplitSchema)
 @blp.response(201, SplitOffSchema)
+@blp.alt_response(409, "Conflict")
 def split_finding(wanted: dict[str, Any], finding_id: UUID) -> Any:
     """Part what a finding wrongly holds; scans never make the two one again.
 

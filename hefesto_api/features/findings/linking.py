@@ -290,12 +290,5 @@ def _tell(session: Session, by: By, record: FindingRecord, action: str, details:
 
 
 def _announce(session: Session, by: By, made: FindingRecord) -> None:
-    named = {
-        "id": made.id,
-        "file_path": made.file_path,
-        "line": made.line,
-        "rule_id": made.rule_id,
-        "severity": made.severity,
-    }
-    data = {"count": 1, "findings": [named], "user": by.name or None}
+    data = {"count": 1, "findings": [service.named(made)], "user": by.name or None}
     outbox.append(session, "finding.created", data, project_id=made.project_id)

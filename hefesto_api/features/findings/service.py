@@ -130,6 +130,11 @@ def details(record: FindingRecord) -> dict[str, Any]:
     }
 
 
+def named(record: FindingRecord) -> dict[str, Any]:
+    """Return what an event tells of a finding."""
+    return {name: getattr(record, name) for name in ("id", "file_path", "line", "rule_id", "severity")}
+
+
 def _time(moment: datetime | None) -> str | None:
     return None if moment is None else clock.rfc3339(moment)
 

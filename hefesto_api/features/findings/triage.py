@@ -108,12 +108,19 @@ def wake(db: Database) -> int:
     while True:
         with db.write() as session:
             due = findings.ignored_until_before(session, clock.now(), limit=STAGE)
-            for record in due:
-                _write(session, record, Decision(Status.OPEN.value), None, REOPEN, _TIME_PASSED)
-            _announce(session, Who("", None), [(record, Status.OPEN.value) for record in due])
-        count += len(due)
+            woken = [record for record in due if _woken(session, record)]
+            _announce(session, Who("", None), [(record, Status.OPEN.value) for record in woken])
+        count += len(woken)
         if len(due) < STAGE:
             return count
+
+
+def _woken(session: Session, record: FindingRecord) -> bool:
+    try:
+        _write(session, record, Decision(Status.OPEN.value), None, REOPEN, _TIME_PASSED)
+    except PreconditionFailed:  # somebody decided at this very moment
+        return False
+    return True
 
 
 _TIME_PASSED = "The time until which it was ignored has passed."
@@ -237,16 +244,6 @@ def _announce(session: Session, who: Who, moved: Sequence[tuple[FindingRecord, s
         elif status == Status.OPEN and record.status in CLOSED:
             kinds["finding.reopened", record.project_id].append(record)
     for (kind, project_id), records in kinds.items():
-        named = [_named(record) for record in records[:EVENT_LIMIT]]
+        named = [service.named(record) for record in records[:EVENT_LIMIT]]
         data = {"count": len(records), "findings": named, "user": who.name or None}
         outbox.append(session, kind, data, project_id=project_id)
-
-
-def _named(record: FindingRecord) -> dict[str, Any]:
-    return {
-        "id": record.id,
-        "file_path": record.file_path,
-        "line": record.line,
-        "rule_id": record.rule_id,
-        "severity": record.severity,
-    }
