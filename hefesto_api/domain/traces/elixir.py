@@ -41,7 +41,8 @@ def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     if lines.made(number, frame) is None:
         return None
     frames, end = run(lines, number, frame, _SILENT, noise=1)
-    return Block([innermost_first(None, None, frames)], end) if len(frames) > 1 else None
+    sure = len(frames) > 1 and any(one.module for one in frames)  # a compiler's warnings name places too
+    return Block([innermost_first(None, None, frames)], end) if sure else end
 
 
 def _headed(lines: Lines, number: int, error: re.Match[str]) -> Block | int:

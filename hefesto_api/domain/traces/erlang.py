@@ -21,7 +21,7 @@ _REASON: Final = re.compile(r"\{(?:'?EXIT'?,\{)?([a-z]\w*+)[,}]")
 _BACK = 6
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The exception whose line, or the stack whose first term, stands here."""
     if found := lines.made(number, _EXCEPTION.match):
         frames, end = run(lines, number + 1, _called, _SILENT, noise=3)
@@ -35,7 +35,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
         at += 1
     kind, message = _reason(lines, number, floor)
     known = kind is not None or sum(frame.line is not None for frame in frames) > 1
-    return Block([innermost_first(kind, message, frames)], at) if known else None
+    return Block([innermost_first(kind, message, frames)], at) if known else at
 
 
 def _called(text: str) -> Frame | None:

@@ -25,6 +25,7 @@ _LEAD: Final = re.compile(
 )
 _CAUSE: Final = re.compile(r"(?:\[cause\]: |Caused by: |caused by: )")
 _MEMBER: Final = re.compile(r"(?:\[errors\]: \[|Errors: \[)")
+_NO_PLACE: Final = re.compile(r"@?(?:unknown)?(?::0){1,2}$|\[native code\]$")
 _CONSOLE: Final = re.compile(r"(\S++) ((?:https?|file|resource|moz-extension)://\S+?):(\d{1,9}+)$")
 _NOISE = 4
 
@@ -270,8 +271,11 @@ def _read_gecko(lines: Lines, number: int, floor: int) -> Block | int | None:
         start -= 1
     at = start
     frames: list[Frame] = []
-    while at < len(lines) and (found := lines.made(at, gecko)):
-        frames.append(found)
+    while at < len(lines):
+        if found := lines.made(at, gecko):
+            frames.append(found)
+        elif not (_NO_PLACE.match(lines[at].strip()) and lines.made(at + 1, gecko)):
+            break
         at += 1
     header = headers.above(lines, start, floor, _LEAD, gecko)
     if not any(found.line for found in frames) or (len(frames) < 2 and header is None):

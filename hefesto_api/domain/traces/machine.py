@@ -67,12 +67,12 @@ def read(text: str, languages: Sequence[Language]) -> Trace:
 
 def _blocks(text: str, lines: Lines, languages: Sequence[Language]) -> Iterator[Block]:
     floor = 0
-    refused = dict.fromkeys((language.name for language in languages), 0)
+    refused = dict.fromkeys((language.read for language in languages), 0)
     for number, candidates in _candidates(text, languages):
         if number < floor:
             continue
         for language in candidates:
-            if number < refused[language.name]:
+            if number < refused[language.read]:
                 continue
             lines.learn("")
             kept = len(lines.unread)
@@ -82,7 +82,7 @@ def _blocks(text: str, lines: Lines, languages: Sequence[Language]) -> Iterator[
                 floor = max(block.end, number + 1)
                 yield block
                 break
-            refused[language.name] = block or 0
+            refused[language.read] = block or 0
             del lines.unread[kept:]
 
 

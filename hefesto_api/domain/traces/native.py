@@ -17,6 +17,8 @@ _SIGNAL: Final = re.compile(
     r"(SIG[A-Z]++)(?:[,:]? ?(.*+))$"
     r"|.{0,200}?stop reason = (EXC_\w++)(?: \(([^()]*+)\))?"
     r"|\*\*\* (SIG[A-Z]++) (.*?);? ?stack trace: \*\*\*"
+    r"|.{0,100}?signal \d++ \((SIG[A-Z]++)\)(?:, (.*+))?$"
+    r"|.{0,100}?BUG: (KASAN: [\w-]++|KMSAN: [\w-]++|[^:]{4,60}?)(?::| in) (.*+)$"
 )
 _FAILED: Final = re.compile(
     r".{0,200}?(?<!\w)((?:Debug check|D?CHECK|Check|Assertion) failed)[:.] (.*+)$"
@@ -37,7 +39,7 @@ _MACHINERY: Final = re.compile(
     r"chk_fail|stack_chk|GI_)|"
     r"<signal handler called>|(?:__gnu_cxx::|__cxxabiv1::|std::terminate)|(?:malloc_printerr|"
     r"_int_free|__libc_fatal)|ABRT|(?:malloc|calloc|realloc|free|strdup|operator new(?:\[\])?)(?:\(|$)|"
-    r"google::|logging::|base::debug::|V8_Fatal|v8::base::"
+    r"dump_stack|kasan_|google::|logging::|base::debug::|V8_Fatal|v8::base::"
 )
 _BACK = 10
 _NOISE = 2
@@ -49,7 +51,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     raw = lines.raw[number]
     if ": runtime error: " in raw and (found := lines.made(number, _RUNTIME.match)):
         return _place_alone(lines, number, found)
-    if ("0x" in raw or "0# " in raw) and lines.made(number, symbol):
+    if ("0x" in raw or "0# " in raw or " pc " in raw) and lines.made(number, symbol):
         return _library(lines, number, floor)
     found = NUMBER.match(lines[number].strip()[:8_000]) if lines.made(number, frame) else None
     if found is None or (found[1] != "0" and floor):
@@ -153,6 +155,9 @@ NATIVE: Final = Language(
         (": runtime error: ",),
         ("(", "+0x", "[0x"),
         ("@ ", " 0x"),
+        ("#00 pc ",),
+        ("+0x", "/0x"),
+        ("!", "+0x"),
         (": 0x", " [", "]"),
     ),
     read,

@@ -19,10 +19,24 @@ _OTHERS: Final = (
     re.compile(r"(?:\(.\) )?@ {1,20}0x[0-9a-f]{2,16}+ {1,4}(?:\([^()]++\) )?(?P<name>[^\s(].*+)$"),
     re.compile(r"\d{1,4}+# (?P<name>.+) at (?P<file>\S[^:]*+(?::[\\/][^:]++)?):(?P<line>\d{1,9}+)$"),
     re.compile(r"\d{1,4}+# (?P<name>.+) in (?P<module>\S++)$"),
+    re.compile(
+        r"#\d{1,4}+ {1,2}pc [0-9a-f]{4,16}+ {1,2}(?P<module>\S+)"
+        r"(?: \((?:BuildId: .*|(?P<name>[^()+]+(?:\([^()]*\))?(?: const)?)\+\d++)\))?"
+        r"(?: \(BuildId: [0-9a-f]++\))?$"
+    ),
+    re.compile(
+        r"(?:\[<[0-9a-f]{8,16}+>\] )?(?:\? )?(?P<name>[\w.]{1,200}+)\+0x[0-9a-f]++/0x[0-9a-f]++"
+        r"(?: (?P<file>[\w./-]+):(?P<line>\d{1,9}+))?(?: \[[\w ]++\])?$"
+    ),
+    re.compile(
+        r"(?:[0-9a-f]{2} )?(?:\(Inline[^)]{0,40}+\) )?(?:[0-9a-f`-]{8,17}+ ){0,3}+(?P<module>[\w.]{1,99}+)!"
+        r"(?P<name>[^\[\n]{1,999}?)\+0x[0-9a-f]++(?: \[(?P<file>[^\]\n]+) @ (?P<line>\d{1,9}+)\])?$"
+    ),
     re.compile(r"\d{1,4}+: 0x[0-9a-f]++ (?P<name>\S.*) \[(?P<module>[^\[\]]++)\]$"),
 )
 _ADDRESS: Final = re.compile(
-    r"[^\s()]++\((?:\+0x[0-9a-f]++)?\) ?\[0x[0-9a-f]++\]$|@ {1,20}0x[0-9a-f]{1,16}+(?: {1,4}\(unknown\))?$"
+    r"#\d{1,4}+ {1,2}pc [0-9a-f]{4,16}+|[^\s()]++\((?:\+0x[0-9a-f]++)?\) ?\[0x[0-9a-f]++\]$|"
+    r"@ {1,20}0x[0-9a-f]{1,16}+(?: {1,4}\(unknown\))?$"
 )
 
 
@@ -36,6 +50,8 @@ def symbol(text: str) -> Frame | None:
     for pattern in _OTHERS:
         if found := pattern.match(text):
             parts = found.groupdict()
+            if parts["name"] is None:
+                return None
             file, line = parts.get("file"), parts.get("line")
             return Frame(file, int(line) if line else None, parts["name"], module=parts.get("module"))
     return None

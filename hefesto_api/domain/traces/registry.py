@@ -11,6 +11,7 @@ from hefesto_api.domain.traces.javascript import JAVASCRIPT
 from hefesto_api.domain.traces.jvm import JVM
 from hefesto_api.domain.traces.machine import Language
 from hefesto_api.domain.traces.native import NATIVE
+from hefesto_api.domain.traces.opera import OPERA
 from hefesto_api.domain.traces.php import PHP
 from hefesto_api.domain.traces.python import PYTHON
 from hefesto_api.domain.traces.ruby import RUBY
@@ -24,6 +25,7 @@ LANGUAGES: Final[tuple[Language, ...]] = (
     GO,
     JVM,
     JAVASCRIPT,
+    OPERA,
     DOTNET,
     RUBY,
     ELIXIR,

@@ -29,7 +29,7 @@ _MACHINERY: Final = re.compile(
 _MESSAGE = 12
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The panic or error that begins here, with its backtrace."""
     text = lines[number].strip()
     found = _PANIC.match(text[:8_000])
@@ -43,7 +43,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | None:
     if site and not frames:
         frames = [site]
     if not frames:
-        return None
+        return end
     frames, crash = _crash(frames, site)
     return Block([innermost_first("panic", message, frames, crash, omitted)], end)
 
@@ -116,10 +116,10 @@ def _crash(frames: list[Frame], site: Frame | None) -> tuple[list[Frame], int]:
     return frames, index
 
 
-def _backtrace_only(lines: Lines, number: int, floor: int) -> Block | None:
+def _backtrace_only(lines: Lines, number: int, floor: int) -> Block | int:
     frames, end, omitted = _frames(lines, number + 1)
     if not frames:
-        return None
+        return end
     found = back(lines, number, floor, _ERROR, 20)
     kind, message = ("Error", found[0][1]) if found else (None, None)
     frames, crash = _crash(frames, None)

@@ -298,6 +298,52 @@ Error: no price
         [("http://shop.test/app.js", 40, "Global code"), ("http://shop.test/app.js", 9, None)],
     ),
     Case(
+        "Opera, before it took V8",
+        """\
+Error thrown at line 42, column 12 in <anonymous function: make>(x) in http://shop.test/app.js:
+    this.undef();
+called from line 27, column 8 in run(options) in http://shop.test/app.js:
+    var error = this.make();
+called from line 18, column 4 in http://shop.test/index.html:
+    run();
+""",
+        None,
+        None,
+        [
+            ("http://shop.test/index.html", 18, None),
+            ("http://shop.test/app.js", 27, "run"),
+            ("http://shop.test/app.js", 42, "make"),
+        ],
+    ),
+    Case(
+        "Opera 9",
+        """\
+  Line 44 of linked script http://shop.test/app.js
+    this.undef();
+  Line 31 of linked script http://shop.test/app.js: In function run
+    ex = ex || this.make();
+""",
+        None,
+        None,
+        [("http://shop.test/app.js", 31, "run"), ("http://shop.test/app.js", 44, None)],
+    ),
+    Case(
+        "Firefox 3, with a place that is nowhere",
+        """\
+()@http://shop.test/a.js:44
+bar(1)@http://shop.test/a.js:13
+@:0
+foo@http://shop.test/a.js:20
+""",
+        None,
+        None,
+        [
+            ("http://shop.test/a.js", 20, "foo"),
+            ("http://shop.test/a.js", 13, "bar(1)"),
+            ("http://shop.test/a.js", 44, "()"),
+        ],
+    ),
+    Case(
         "Firefox's console, with names of nested functions",
         """\
 Uncaught TypeError: cart is undefined

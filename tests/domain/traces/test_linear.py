@@ -38,6 +38,15 @@ CRAFTED = [
     "0   a 0x1 b\n",
     "package:a b\n",
     "thread 'a' panicked at 'b\n",
+    "stack backtrace:\n 1: <unknown>\n",
+    '{a,b,1,[]}\n[{file,"a"},{line,x}]\n',
+    "a.exs:3: (file)\n",
+    "called from line 1, column 2 in a:\n",
+    "a http://b:1\n",
+    "/a.php:1\n",
+    "@ 0x1 a\n",
+    "a(+0x1)[0x1]\n",
+    "a+0x1/0x2\n",
 ]
 
 

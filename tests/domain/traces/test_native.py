@@ -185,6 +185,59 @@ WARNING: ThreadSanitizer: data race (pid=26327)
         in_app=None,
     ),
     Case(
+        "Android's tombstone",
+        """\
+signal 11 (SIGSEGV), code 1 (SEGV_MAPERR), fault addr 0x0
+    r0 00000000  r1 00000001
+backtrace:
+    #00 pc 0001c5a4  /system/lib/libc.so (abort+62)
+    #01 pc 00012f30  /data/app/shop/lib/arm/libcart.so (Cart::total(int)+20) (BuildId: 1f2e)
+    #02 pc 00012f50  /data/app/shop/lib/arm/libcart.so
+""",
+        "SIGSEGV",
+        "code 1 (SEGV_MAPERR), fault addr 0x0",
+        [(None, None, "Cart::total(int)"), (None, None, "abort")],
+        crash=0,
+        in_app=None,
+    ),
+    Case(
+        "the kernel's",
+        """\
+BUG: KASAN: use-after-free in sell+0x1a2/0x200 shop/cart.c:40
+Read of size 8 at addr ffff8880 by task shop/123
+
+Call Trace:
+ dump_stack+0x107/0x163 lib/dump_stack.c:118
+ [<ffffffff82c5d5a0>] sell+0x1a2/0x200 shop/cart.c:40
+ entry_SYSCALL_64_after_hwframe+0x44/0xae
+""",
+        "KASAN: use-after-free",
+        "sell+0x1a2/0x200 shop/cart.c:40",
+        [
+            (None, None, "entry_SYSCALL_64_after_hwframe"),
+            ("shop/cart.c", 40, "sell"),
+            ("lib/dump_stack.c", 118, "dump_stack"),
+        ],
+        crash=1,
+        in_app=1,
+    ),
+    Case(
+        "WinDbg",
+        """\
+ChildEBP RetAddr
+0030e9a4 6b86ea36 shop!Cart::Total+0x12 [c:\\src\\cart.cc @ 12]
+0030e9b8 6b86eb00 shop!main+0x40 [c:\\src\\main.cc @ 7]
+0030e9c8 7c9037bf kernel32!BaseThreadInitThunk+0xe
+""",
+        None,
+        None,
+        [
+            (None, None, "BaseThreadInitThunk"),
+            ("c:\\src\\main.cc", 7, "main"),
+            ("c:\\src\\cart.cc", 12, "Cart::Total"),
+        ],
+    ),
+    Case(
         "glog",
         """\
 F0304 05:06:07.123456 12345 cart.cc:12] Check failed: price > 0 (0 vs. 0)
