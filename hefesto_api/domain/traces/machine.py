@@ -105,14 +105,18 @@ def _holding(text: str, first: str, *others: str) -> list[int]:
         end = len(text) if end < 0 else end
         found = at + len(first)
         for other in others:
-            found = text.find(other, found, end) + len(other)
-            if found < len(other):
+            place = text.find(other, found)
+            if place < 0:
+                return numbers
+            if place >= end:  # no line before that place holds it
+                at = text.find(first, text.rfind("\n", 0, place) + 1)
                 break
+            found = place + len(other)
         else:
             number += text.count("\n", counted, at)
             counted = at
             numbers.append(number)
-        at = text.find(first, end)
+            at = text.find(first, end)
     return numbers
 
 

@@ -51,7 +51,7 @@ def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     raw = lines.raw[number]
     if ": runtime error: " in raw and (found := lines.made(number, _RUNTIME.match)):
         return _place_alone(lines, number, found)
-    if ("0x" in raw or "0# " in raw or " pc " in raw) and lines.made(number, symbol):
+    if ("#" not in raw[:9] or "# " in raw or " pc " in raw) and lines.made(number, symbol):
         return _library(lines, number, floor)
     found = NUMBER.match(lines[number].strip()[:8_000]) if lines.made(number, frame) else None
     if found is None or (found[1] != "0" and floor):

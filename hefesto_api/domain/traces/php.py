@@ -190,9 +190,9 @@ def _header(text: str) -> tuple[tuple[str, str, Frame] | None, re.Match[str] | N
     """The line as a fatal error that is no exception, or as an exception's."""
     if started := _PHP.search(text):
         text = text[started.start() :]
-    if (fatal := _fatal(text)) and _THROWN.match(fatal[1]) is None:
+    if " error" in text and (fatal := _fatal(text)) and _THROWN.match(fatal[1]) is None:
         return fatal, None
-    return None, _OBJECT.match(text) or _THROWN.match(text)
+    return None, ("[object] (" in text and _OBJECT.match(text)) or _THROWN.match(text)
 
 
 def _split(message: str) -> tuple[str, Frame | None]:

@@ -16,7 +16,7 @@ def run(
     frame: FrameOf,
     silent: re.Pattern[str],
     noise: int = 3,
-    ends: Callable[[str], object] = lambda text: None,
+    ends: Callable[[str], object] | None = None,
 ) -> tuple[list[Frame], int]:
     """The frames from line `at` on, in the printed order, and the line behind the last.
 
@@ -31,7 +31,7 @@ def run(
                 lines.skip(skipped, "between the frames")
             frames.append(found)
             end = at + 1
-        elif ends(lines[at].strip()):
+        elif ends and lines.made(at, ends):
             break
         elif silent.match(lines[at].strip()):
             end = at + 1 if end == at else end

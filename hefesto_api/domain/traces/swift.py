@@ -69,7 +69,7 @@ def _new(text: str) -> Frame | None:
 def read(lines: Lines, number: int, floor: int) -> Block | None:
     """A failed assertion with the stack below it, or a stack alone."""
     text = lines[number].strip()
-    failed = _failure(text)
+    failed = _failure(text) if " error" in text or " failed" in text else None
     if failed is not None:
         return _failed(lines, number, failed)
     if lines.made(number, frame) is None:
