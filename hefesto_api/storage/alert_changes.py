@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from hefesto_api.domain import clock
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alerts as kept
-from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, HistoryEntry, alerts
+from hefesto_api.storage import alert_history
+from hefesto_api.storage.alert_history import HistoryEntry
+from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, alerts
 from hefesto_api.storage.base import Session, UtcDateTime
 
 _a = alerts.c
@@ -23,7 +24,7 @@ def acknowledge(session: Session, alert_id: str, user: str, comment: str = "") -
     if session.execute(_ACKNOWLEDGE, values).rowcount != 1:
         return False
     details = f"Acknowledged: {comment}" if comment else "Acknowledged."
-    kept.add_history(session, HistoryEntry(alert_id, now, ACKNOWLEDGED, user, details))
+    alert_history.add(session, HistoryEntry(alert_id, now, ACKNOWLEDGED, user, details))
     return True
 
 
@@ -31,7 +32,7 @@ def comment_on(session: Session, alert_id: str, user: str, comment: str) -> None
     """Leave a comment on an alert."""
     now = clock.now()
     session.execute(_COMMENT, {"of_id": alert_id, "comment": comment, "now": now})
-    kept.add_history(session, HistoryEntry(alert_id, now, "commented", user, f"Commented: {comment}"))
+    alert_history.add(session, HistoryEntry(alert_id, now, "commented", user, f"Commented: {comment}"))
 
 
 def resolve(session: Session, alert_id: str, user: str, comment: str = "") -> bool:
@@ -69,7 +70,7 @@ def _resolve(
     values = {"of_id": alert_id, "ended": ended, "user": user, "comment": comment, "now": now}
     if session.execute(_RESOLVE, values).rowcount != 1:
         return False
-    kept.add_history(session, HistoryEntry(alert_id, now, RESOLVED, user, told))
+    alert_history.add(session, HistoryEntry(alert_id, now, RESOLVED, user, told))
     return True
 
 

@@ -11,14 +11,15 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from hefesto_api.domain import clock, ids
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import outbox
-from hefesto_api.storage.base import Blob, Json, Serial, Session, Text, UtcDateTime, metadata, upsert
+from hefesto_api.storage import alert_history, outbox
+from hefesto_api.storage.alert_history import HistoryEntry
+from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.projects import projects
 
 PENDING, ACKNOWLEDGED, RESOLVED = "pending", "acknowledged", "resolved"
@@ -68,17 +69,6 @@ alerts = sa.Table(
     sa.Index(None, "last_seen", "id"),
 )
 
-alert_history = sa.Table(
-    "alert_history",
-    metadata,
-    sa.Column("id", Serial, primary_key=True),
-    sa.Column("alert_id", Text, sa.ForeignKey("alerts.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("timestamp", UtcDateTime, nullable=False),
-    sa.Column("action", Text, nullable=False),
-    sa.Column("user", Text),
-    sa.Column("details", Text, nullable=False),
-    sa.Index(None, "alert_id"),
-)
 _a = alerts.c
 
 
@@ -126,16 +116,6 @@ class AlertRecord(Struct, frozen=True):
     def received(self) -> IncomingAlert:
         """Return the first message as it was read."""
         return msgspec.json.decode(self.incoming, type=IncomingAlert)
-
-
-class HistoryEntry(Struct, frozen=True):
-    """One thing that happened to an alert; `action` is created, acknowledged, commented, resolved, ..."""
-
-    alert_id: str
-    timestamp: datetime
-    action: str
-    user: str | None
-    details: str
 
 
 class Recorded(Struct, frozen=True):
@@ -194,16 +174,6 @@ def set_correlation(session: Session, alert_id: str, correlation_id: str) -> Non
     """Point an alert to its correlation."""
     values = {"of_id": alert_id, "to": correlation_id, "now": clock.now()}
     session.execute(_CORRELATED, values)
-
-
-def add_history(session: Session, entry: HistoryEntry) -> None:
-    """Append to an alert's history."""
-    session.execute(_ADD_HISTORY, structs.asdict(entry))
-
-
-def history(session: Session, alert_id: str) -> list[HistoryEntry]:
-    """Return what happened to an alert, oldest first."""
-    return [HistoryEntry(*row) for row in session.execute(_HISTORY, {"of_id": alert_id})]
 
 
 def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
@@ -265,7 +235,7 @@ def _begin(session: Session, alert_id: str, moment: datetime) -> bool:
         session.execute(_REGRESSED, {"of_id": alert_id, "before": before})
     details = "Seen for the first time." if before is None else "Came back after it was resolved."
     action = "created" if before is None else "regressed"
-    add_history(session, HistoryEntry(alert_id, moment, action, None, details))
+    alert_history.add(session, HistoryEntry(alert_id, moment, action, None, details))
     return before is not None
 
 
@@ -325,9 +295,3 @@ _TOLD = (
     .join(projects, projects.c.id == _a.project_id)
     .where(_a.id == sa.bindparam("id"))
 )  # fmt: skip
-_ADD_HISTORY = sa.insert(alert_history)
-_HISTORY = (
-    sa.select(*(alert_history.c[name] for name in HistoryEntry.__struct_fields__))
-    .where(alert_history.c.alert_id == sa.bindparam("of_id"))
-    .order_by(alert_history.c.id)
-)

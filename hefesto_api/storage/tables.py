@@ -1,8 +1,9 @@
 """Every table, known to `metadata` once this is imported: what migrations and checks look at."""
 
 from hefesto_api.storage.alert_deliveries import alert_deliveries, alert_groups
+from hefesto_api.storage.alert_history import alert_history
 from hefesto_api.storage.alert_sources import alert_sources
-from hefesto_api.storage.alerts import alert_history, alerts
+from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.code_facts import code_facts

@@ -51,7 +51,7 @@ def listed(service: Service, **query: Any) -> list[str]:
 
 
 def test_an_alert_that_is_sent_is_recorded_at_once(idle: Service) -> None:
-    given = {
+    given: dict[str, Any] = {
         "severity": "error", "service_name": "web", "environment": "production", "affected_users": 7,
         "project": "shop", "release": "shop@3f1c9e7", "stacktrace": TRACE.format(line=1, name="load"),
         "metadata": {"region": "eu"},
@@ -260,7 +260,9 @@ def test_every_order_can_be_paged_through(idle: Service, sort: str, sign: str) -
     if sort != "severity":
         assert values == sorted(values, reverse=sign == "-")
     assert [value for value, _ in values] == sorted((value for value, _ in values), reverse=sign == "-")
-    by_offset, by_cursor, cursor = [], [], {}
+    by_offset: list[Any] = []
+    by_cursor: list[Any] = []
+    cursor: dict[str, Any] = {}
     for start in range(0, 7, 2):
         page = idle.get("/alerts", sort=sign + sort, limit=2, offset=start)
         assert AlertListSchema().validate(page) == {}

@@ -10,7 +10,7 @@ from hefesto_api.domain import clock
 from hefesto_api.domain.alert import AlertState, IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.finding import Severity
-from hefesto_api.storage import alert_changes, alert_deliveries, alerts, outbox, projects
+from hefesto_api.storage import alert_changes, alert_deliveries, alert_history, alerts, outbox, projects
 from tests.storage.factories import THEN
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def test_over_a_resolved_alert_a_new_one_begins(db: Database) -> None:
     assert get(db, second.alert_id).regression_of == first.alert_id
     assert get(db, first.alert_id).occurrence_count == 1
     with db.read() as session:
-        assert [entry.action for entry in alerts.history(session, second.alert_id)] == ["regressed"]
+        assert [entry.action for entry in alert_history.of(session, second.alert_id)] == ["regressed"]
 
 
 def test_times_to_come_are_now(db: Database) -> None:
@@ -224,7 +224,7 @@ def test_acknowledging_is_done_once_and_not_over_an_end(db: Database) -> None:
     with db.write() as session:
         assert not alert_changes.acknowledge(session, made.alert_id, "bob")
     with db.read() as session:
-        told = alerts.history(session, made.alert_id)
+        told = alert_history.of(session, made.alert_id)
     assert [(entry.action, entry.user) for entry in told] == [
         ("created", None),
         ("acknowledged", "ann"),

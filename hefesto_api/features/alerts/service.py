@@ -9,7 +9,7 @@ from msgspec import structs
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import NotFound
-from hefesto_api.storage import alert_lists, alert_stats, alerts, projects
+from hefesto_api.storage import alert_history, alert_lists, alert_stats, alerts, projects
 from hefesto_api.storage.alert_lists import Filter, ListedAlert
 from hefesto_api.storage.alerts import STATUSES
 
@@ -93,7 +93,7 @@ def detail(session: Session, item: ListedAlert) -> dict[str, Any]:
                 "user": entry.user,
                 "details": entry.details,
             }
-            for entry in alerts.history(session, item.id)
+            for entry in alert_history.of(session, item.id)
         ],
     }
 
