@@ -1,8 +1,9 @@
 """How fast the history of a repository is indexed, what it takes on disk, and how soon it answers.
 
 `python -m benchmarks.history REPOSITORY` indexes what is checked out (or a bare repository's HEAD) into a
-fresh SQLite database and asks about functions picked by chance at its head. Latencies are of this process,
-CPU beside wall: on a busy machine the latter says little.
+fresh SQLite database and asks about functions picked by chance at its head. `python -m benchmarks.history
+COMMITS` writes a history of so many commits that chance made, every tenth a merge, four files a commit, and
+asks about its lines. Latencies are of this process; on a busy machine the wall says less than the CPU.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from hashlib import sha1
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
+from hefesto_api.adapters import logs
 from hefesto_api.adapters.history import open_history
 from hefesto_api.analyzers import structure
 from hefesto_api.app import create_app
+from hefesto_api.domain.hunks import FileChange, Hunk
 from hefesto_api.features.iris import indexing, past
-from hefesto_api.storage import history, migrate, projects
+from hefesto_api.storage import history, history_writing, migrate, projects
+from hefesto_api.storage.database import open_database
+from hefesto_api.storage.history_writing import NewCommit, Numbers
 
 from benchmarks.limits import contention
 
@@ -31,9 +39,13 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
     from hefesto_api.runtime import Runtime
+    from hefesto_api.storage.base import Session
+    from hefesto_api.storage.database import Database
+    from hefesto_api.storage.history import HistoryRecord
 
 FILES = 60
 FUNCTIONS = 200
+FIRST = datetime(2010, 1, 1, tzinfo=UTC)
 
 
 class Place(NamedTuple):
@@ -69,16 +81,21 @@ class Timings:
 def main(arguments: Sequence[str]) -> int:
     """Measure one repository and print what was found."""
     if len(arguments) != 1:
-        _report("usage: python -m benchmarks.history REPOSITORY")
+        _report("usage: python -m benchmarks.history REPOSITORY|COMMITS")
         return 2
+    if arguments[0].isdigit():
+        return _made_up(int(arguments[0]))
     with tempfile.TemporaryDirectory() as folder:
         repository = _with_work_tree(Path(arguments[0]).resolve(), Path(folder))
         environ = {
             "HEFESTO_ROOTS": str(repository),
             "HEFESTO_DATABASE_URL": f"sqlite:///{folder}/history.db",
             "HEFESTO_RATE_LIMITS": "off",
+            "HEFESTO_LOG_LEVEL": "error",
         }
-        runtime = runtimes.build(all_settings.load(environ, Path(folder)))
+        settings = all_settings.load(environ, Path(folder))
+        logs.configure(settings)
+        runtime = runtimes.build(settings)
         migrate.upgrade(runtime.db)
         _report(f"the machine is {contention():.2f} times slower than at rest")
         _index(runtime, repository, Path(folder) / "history.db")
@@ -86,6 +103,88 @@ def main(arguments: Sequence[str]) -> int:
         _report(f"the machine is {contention():.2f} times slower than at rest")
         runtime.close()
     return 0
+
+
+def _made_up(count: int) -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "history.db"
+        db = open_database(f"sqlite:///{file}")
+        migrate.upgrade(db)
+        _report(f"the machine is {contention():.2f} times slower than at rest")
+        with db.write() as session:
+            project = projects.create(session, "default")
+            where = {"root": "/", "place": "", "inside": "", "beneath": ""}
+            record = history_writing.ensure(session, project.id, **where)
+            numbers = Numbers(session, record.id)
+        before, stages = _size(file), Timings()
+        chance = random.Random(1)  # noqa: S311 - the same history every time
+        rest = (_commit(chance, number, count) for number in range(count, 0, -1))
+        while stage := list(islice(rest, 150)):
+            stages.of(partial(_write, db, record, stage, numbers))
+        with db.write() as session:
+            history_writing.complete(session, record.id, _hash(count))
+        rows, seconds = count * 5, sum(stages.cpu)
+        _report(
+            f"{count} commits, {count * 4} changes: {sum(stages.wall):.1f} s, CPU {seconds:.1f} s "
+            f"({rows / seconds:.0f} rows a second of CPU), {(_size(file) - before) / 1e6:.1f} MB"
+        )
+        _report(f"a stage's transaction: {stages}")
+        with db.read() as session:
+            _ask_of_made_up(session, project.id, count, chance)
+        _report(f"the machine is {contention():.2f} times slower than at rest")
+        db.close()
+    return 0
+
+
+def _commit(chance: random.Random, number: int, count: int) -> NewCommit:
+    parents = [number - 1] if number > 1 else []
+    if number % 10 == 0 and number > 20:
+        parents.append(number - chance.randint(2, 20))
+    changes = []
+    for _ in range(4):
+        at = chance.randint(1, 500)
+        hunks = tuple(Hunk(at + more, 2, at + more, 2) for more in range(0, chance.randint(1, 3) * 30, 30))
+        name = f"src/package_{chance.randint(1, 50)}/module_{int(chance.paretovariate(1)) % 200}.py"
+        changes.append(FileChange(name, "modified", None, hunks))
+    return NewCommit(
+        ordinal=number,
+        hash=_hash(number),
+        parents=tuple(parents),
+        time=FIRST + timedelta(seconds=number * 600),
+        author=f"Developer {number % 97}",
+        email=f"developer{number % 97}@example.org",
+        message=f"Change number {number} of {count}, for a reason that is given here",
+        changes=tuple(changes),
+    )
+
+
+def _write(db: Database, record: HistoryRecord, stage: list[NewCommit], numbers: Numbers) -> None:
+    with db.write(durable=False) as session:
+        history_writing.write(session, record, stage, numbers)
+        history_writing.advance(session, record, stage[0].hash, stage, floor=0, cut=None)
+
+
+def _ask_of_made_up(session: Session, project: str, count: int, chance: random.Random) -> None:
+    first, contained, changes, mapped = Timings(), Timings(), Timings(), Timings()
+    head = _hash(count)
+    first.of(partial(past.is_contained, session, project, head, head))
+    _report(f"graph read from the database: {first}")
+    for _ in range(1000):
+        number = chance.randint(1, count)
+        contained.of(partial(past.is_contained, session, project, _hash(number), head))
+    _report(f"is_contained: {contained}")
+    for _ in range(FUNCTIONS):
+        path = f"src/package_{chance.randint(1, 50)}/module_{int(chance.paretovariate(1)) % 200}.py"
+        line = chance.randint(1, 400)
+        at = _hash(count - chance.randint(0, 50))
+        changes.of(partial(past.function_changes, session, project, path, line, line + 30, at))
+        mapped.of(partial(past.map_line, session, project, path, line, _hash(count - 500), head))
+    _report(f"function_changes, the latest 10: {changes}")
+    _report(f"map_line over 500 commits: {mapped}")
+
+
+def _hash(number: int) -> str:
+    return sha1(str(number).encode(), usedforsecurity=False).hexdigest()
 
 
 def _with_work_tree(repository: Path, folder: Path) -> Path:

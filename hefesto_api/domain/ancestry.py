@@ -101,9 +101,15 @@ class Ancestry:
     def by_line(self, numbers: Iterable[int]) -> dict[int, array[int]]:
         """Sort commits by their line; those that are not on record are left out."""
         sorted_in: dict[int, array[int]] = {}
+        lines, size = self._line, len(self._line)
         for number in sorted(numbers):
-            if self.knows(number):
-                sorted_in.setdefault(self._line[number], array("i")).append(number)
+            line = lines[number] if number < size else -1
+            if line >= 0:
+                held = sorted_in.get(line)
+                if held is None:
+                    sorted_in[line] = array("i", (number,))
+                else:
+                    held.append(number)
         return sorted_in
 
     def shared(self, number: int, other: int) -> int:

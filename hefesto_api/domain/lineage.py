@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_STEPS = 5_000
 _DEPTH = 4
+_Kept = TypeVar("_Kept")
 
 
 class Touched(Struct, frozen=True):
@@ -36,26 +37,37 @@ class Touched(Struct, frozen=True):
     kind: str
 
 
-class Touches:
-    """The commits that changed a path, and what each did to it, read when asked for."""
+class Touches(Generic[_Kept]):
+    """The commits that changed a path, and what each did to it: kept as it is, and read when asked for.
 
-    def __init__(self, graph: Ancestry, changes: Mapping[int, Callable[[], FileChange]]) -> None:
+    All of them from `lowest` up are there; 0: all there are.
+    """
+
+    def __init__(
+        self,
+        graph: Ancestry,
+        changes: Mapping[int, _Kept],
+        read: Callable[[_Kept], FileChange],
+        lowest: int = 0,
+    ) -> None:
+        self.lowest = lowest
         self._changes = changes
+        self._read = read
         self.by_line: dict[int, array[int]] = graph.by_line(changes)
 
     def at(self, number: int) -> FileChange | None:
         """Return what a commit did to the path."""
-        read = self._changes.get(number)
-        return None if read is None else read()
+        kept = self._changes.get(number)
+        return None if kept is None else self._read(kept)
 
 
 class Lineage:
-    """Follows lines through one history; `read` gives the touches of a path."""
+    """Follows lines through one history; `read` gives the touches of a path, with True all of them."""
 
-    def __init__(self, graph: Ancestry, read: Callable[[str], Touches]) -> None:
+    def __init__(self, graph: Ancestry, read: Callable[[str, bool], Touches[Any]]) -> None:
         self._graph = graph
         self._read = read
-        self._touches: dict[str, Touches] = {}
+        self._touches: dict[str, Touches[Any]] = {}
 
     def changes(self, path: str, ranges: Sequence[Range], at: int, limit: int) -> list[Touched]:
         """Return the commits that changed lines of a path as of a commit, the latest first."""
@@ -68,7 +80,7 @@ class Lineage:
                 break
             number = -heapq.heappop(order)
             for name, wanted in sorted(pending.pop(number).items()):
-                change = self._of(name).at(number)
+                change = self._at(name, number)
                 assert change is not None  # noqa: S101 - only commits that touch the path are awaited
                 kind, onward = _step(change, wanted, self._graph.parents(number))
                 if kind:
@@ -90,7 +102,7 @@ class Lineage:
         ranges: Sequence[Range],
     ) -> None:
         """Wait at the next commit that touches a path, from a commit down its first parents."""
-        number = self._graph.below(start, self._of(path).by_line) if ranges else 0
+        number = self._below(start, path) if ranges else 0
         if not number:
             return
         if number not in pending:
@@ -98,11 +110,22 @@ class Lineage:
             heapq.heappush(order, -number)
         pending[number][path] = _union(pending[number].get(path, []), ranges)
 
-    def _of(self, path: str) -> Touches:
+    def _of(self, path: str, lowest: int) -> Touches[Any]:
+        """Return the touches of a path, with all from a commit up."""
         known = self._touches.get(path)
         if known is None:
-            known = self._touches[path] = self._read(path)
+            known = self._touches[path] = self._read(path, False)
+        if known.lowest > lowest:
+            known = self._touches[path] = self._read(path, True)
         return known
+
+    def _at(self, path: str, number: int) -> FileChange | None:
+        return self._of(path, number).at(number)
+
+    def _below(self, start: int, path: str) -> int:
+        """Return the next commit that touches a path, from one down its first parents; 0: none."""
+        found = self._graph.below(start, self._of(path, start).by_line)
+        return found or self._graph.below(start, self._of(path, 0).by_line)
 
     def _place(self, at: tuple[str, int] | None, old: int, new: int, depth: int) -> tuple[str, int] | None:
         if old == new or at is None:
@@ -137,7 +160,7 @@ class Lineage:
 
     def _into_merge(self, at: tuple[str, int], parent: int, merge: int, depth: int) -> tuple[str, int] | None:
         first, *others = self._graph.parents(merge)
-        change = self._of(at[0]).at(merge)
+        change = self._at(at[0], merge)
         if change is None or parent == first:  # as the first parent had it
             return self._up(self._place(at, parent, first, depth - 1), first, merge)
         hunks = _against(change, others.index(parent))
@@ -148,7 +171,7 @@ class Lineage:
         self, at: tuple[str, int], merge: int, parent: int, depth: int
     ) -> tuple[str, int] | None:
         first, *others = self._graph.parents(merge)
-        change = self._of(at[0]).at(merge)
+        change = self._at(at[0], merge)
         if change is None or parent == first:
             return self._place(self._down(at, merge, first), first, parent, depth - 1)
         hunks = _against(change, others.index(parent))
@@ -159,16 +182,16 @@ class Lineage:
     def _down(self, at: tuple[str, int], start: int, end: int) -> tuple[str, int] | None:
         """Follow a line back over first parents, as far as a commit on that line, which is left as it is."""
         path, line = at
-        number = self._graph.below(start, self._of(path).by_line)
+        number = self._below(start, path)
         while number > end:
-            change = self._of(path).at(number)
+            change = self._at(path, number)
             if change is None or change.kind != "modified" or change.hunks is None:
                 return None
             moved = line_before(change.hunks, line)
             if moved is None:
                 return None
             path, line = change.other_path or path, moved
-            number = self._graph.below(self._graph.parents(number)[0], self._of(path).by_line)
+            number = self._below(self._graph.parents(number)[0], path)
         return path, line
 
     def _up(self, at: tuple[str, int] | None, start: int, end: int) -> tuple[str, int] | None:
@@ -178,10 +201,10 @@ class Lineage:
         path, line = at
         reached = start
         while following := next(self._between(path, reached, end), 0):
-            change = self._of(path).at(following)
+            change = self._at(path, following)
             if change is not None and change.kind == "deleted" and change.other_path:
                 path = change.other_path
-                change = self._of(path).at(following)
+                change = self._at(path, following)
             if change is None or change.kind != "modified" or change.hunks is None:
                 return None
             moved = line_after(change.hunks, line)
@@ -192,7 +215,7 @@ class Lineage:
 
     def _between(self, path: str, low: int, high: int) -> Iterator[int]:
         """Yield the commits that touch a path on the line of first parents, above one up to another."""
-        by_line = self._of(path).by_line
+        by_line = self._of(path, low).by_line
         parts = [part for part in self._graph.first_parents(high) if part[1] > low]
         for line, top in reversed(parts):
             yield from (number for number in by_line.get(line, ()) if low < number <= top)

@@ -161,7 +161,7 @@ def edges(
     """
     values = {"history_id": record.id, "floor": floor, "low": low or 1, "top": top}
     rows = session.exec_driver_sql(_edges(session.dialect.name), values)
-    for ordinal, first_parent, others in rows:
+    for ordinal, first_parent, others in rows.fetchall():
         yield ordinal, first_parent, unpack_numbers(others) if others else ()
 
 
@@ -179,7 +179,7 @@ def path_names(session: Session, history_id: int, numbers: Iterable[int]) -> dic
 def touches(session: Session, history_id: int, path: int, limit: int) -> list[tuple[int, int | None, bytes]]:
     """Return (ordinal, other path, what) of the latest changes of a path, the highest ordinal first."""
     values = {"history_id": history_id, "path": path, "limit": limit}
-    return [(row[0], row[1], row[2]) for row in session.execute(_TOUCHES, values)]
+    return list(map(tuple, session.execute(_TOUCHES, values).fetchall()))
 
 
 def unpack_numbers(packed: bytes) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain.ancestry import Ancestry
 from hefesto_api.domain.hunks import decode
@@ -13,9 +13,11 @@ from hefesto_api.domain.lineage import MOST_STEPS, Lineage, Touches
 from hefesto_api.storage import history
 
 if TYPE_CHECKING:
+    from hefesto_api.domain.hunks import FileChange
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.history import HistoryRecord
 
+PAGE = 256  # changes of a path that are read at first: mostly they are enough
 MOST = 8
 """Graphs that are kept: about 12 bytes a commit."""
 
@@ -62,14 +64,18 @@ def _read(session: Session, record: HistoryRecord, held: _Kept | None) -> Ancest
     )
 
 
-def _touches(session: Session, record: HistoryRecord, graph: Ancestry, path: str) -> Touches:
+def _touches(
+    session: Session, record: HistoryRecord, graph: Ancestry, path: str, whole: bool
+) -> Touches[Any]:
+    limit = MOST_STEPS if whole else PAGE
     number = history.path_number(session, record.id, path)
-    rows = history.touches(session, record.id, number, MOST_STEPS) if number is not None else []
+    rows = history.touches(session, record.id, number, limit) if number is not None else []
     names = history.path_names(session, record.id, {other for _, other, _ in rows if other is not None})
-    return Touches(
-        graph,
-        {
-            ordinal: partial(decode, what, path, None if other is None else names.get(other))
-            for ordinal, other, what in rows
-        },
-    )
+
+    lowest = rows[-1][0] if len(rows) == limit and not whole else 0
+
+    def read(row: tuple[int, int | None, bytes]) -> FileChange:
+        _, other, what = row
+        return decode(what, path, None if other is None else names.get(other))
+
+    return Touches(graph, {row[0]: row for row in rows}, read, lowest)
