@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.recorded import Recorded
 
 STAGE_FILES = 64
+KNOWN_AS_ONE = 4  # files whose contents are on record take as long to write as one that is new
 STAGE_DETECTIONS = 400
 UNCHANGED_AT_ONCE = 1_000
 REPORTS_AT_ONCE = 128
@@ -253,13 +254,14 @@ class Run:
 def staged(examined: Iterable[Examined]) -> Iterator[list[Examined]]:
     """Group files so that the transaction that writes them stays short."""
     stage: list[Examined] = []
-    weight = 0
+    size = weight = 0
     for one in examined:
         stage.append(one)
+        size += 1 if one.packed is None else KNOWN_AS_ONE
         weight += len(one.report.detections)
-        if len(stage) >= STAGE_FILES or weight >= STAGE_DETECTIONS:
+        if size >= STAGE_FILES * KNOWN_AS_ONE or weight >= STAGE_DETECTIONS:
             yield stage
-            stage, weight = [], 0
+            stage, size, weight = [], 0, 0
     if stage:
         yield stage
 
