@@ -178,7 +178,29 @@ class json_has(FunctionElement[bool]):  # noqa: N801 - used as a function in sel
 @compiles(json_has)
 def _json_has(element: json_has, compiler: Any, **options: Any) -> str:
     column, value = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE held.value = {value})"  # noqa: S608
+    # Most lists do not even hold its digits, which is seen without taking them apart.
+    listed = f"EXISTS (SELECT 1 FROM json_each({column}) AS held WHERE held.value = {value})"  # noqa: S608
+    return f"(instr({column}, {value}) AND {listed})"
+
+
+class like_any_case(FunctionElement[bool]):  # noqa: N801 - used as a function in selects
+    """`like_any_case(column, pattern)`: LIKE, whatever the case; what stands behind a backslash is itself."""
+
+    type = sa.Boolean()
+    inherit_cache = True
+    name = "like_any_case"
+
+
+@compiles(like_any_case)
+def _like_any_case(element: like_any_case, compiler: Any, **options: Any) -> str:
+    column, pattern = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} LIKE {pattern} ESCAPE '\\'"  # SQLite's knows no case; lower() costs as much again
+
+
+@compiles(like_any_case, "postgresql")
+def _ilike(element: like_any_case, compiler: Any, **options: Any) -> str:
+    column, pattern = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} ILIKE {pattern} ESCAPE '\\'"
 
 
 @compiles(json_has, "postgresql")

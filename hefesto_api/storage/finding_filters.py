@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain.finding import Severity, Status
-from hefesto_api.storage.base import Text, json_has
+from hefesto_api.storage.base import Text, json_has, like_any_case
 from hefesto_api.storage.findings import findings
 
 _f = findings.c
@@ -99,7 +99,7 @@ CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
     "cwe": json_has(_f.cwe, sa.bindparam("cwe", type_=sa.Integer)),
     "q": sa.or_(
         *(
-            column.ilike(sa.bindparam("q", type_=Text), escape="\\")
+            like_any_case(column, sa.bindparam("q", type_=Text))
             for column in (_f.description, _f.file_path, _f.rule_id, _f.function_name)
         )
     ),
@@ -108,17 +108,20 @@ CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
 }
 
 
-# The same of files, written so that no index applies: the list's own order is followed instead.
-_path = _f.file_path.concat("")
+# The same, written so that no index applies: the list's own order is followed, or the table's.
+_path, _status, _rank = _f.file_path.concat(""), _f.status.concat(""), _f.severity_rank + 0
 _IN_PASSING = CONDITIONS | {
     "file_path": _path == sa.bindparam("file_path", type_=Text),
     "folder": sa.and_(
         _path >= sa.bindparam("folder", type_=Text), _path < sa.bindparam("beyond", type_=Text)
     ),
+    "status": _status.in_(sa.bindparam("status", expanding=True)),
+    "severity": _rank.in_(sa.bindparam("severity", expanding=True)),
+    "min_rank": _rank >= sa.bindparam("min_rank"),
 }
 
 
 def conditions(asked: frozenset[str], *, in_passing: bool = False) -> list[sa.ColumnElement[bool]]:
-    """Return the conditions of some members; those `in_passing` are such that no files' index applies."""
+    """Return the conditions of some members; those `in_passing` are such that no index applies."""
     known = _IN_PASSING if in_passing else CONDITIONS
     return [known[name] for name in sorted(asked)]

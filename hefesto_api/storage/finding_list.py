@@ -25,17 +25,23 @@ _f = findings.c
 
 
 class WrittenPage(NamedTuple):
-    """A page as a JSON list of `many` items, and the key after which the next one starts, if there is one."""
+    """A page as a JSON list of `many` items, and the key after which the next one starts, if there is one.
+
+    `counted` is what `count` says, where it had to be known for the page already.
+    """
 
     json: bytes
     many: int
     next_key: tuple[Any, ...] | None
+    counted: tuple[int, bool] | None = None
 
 
 SORTS = finding_pages.ORDERS
 _MOMENTS = {_f.last_seen, _f.first_seen}
 # Members of a filter that the rollup tells apart.
 _ROLLED_UP = PLACES | {"analyzer", "rule_id"}
+_READ = {"q", "cwe"}  # what only the rows tell
+_NARROW = {"project_ids", "file_path", "folder", "rule_id"}
 _EXPANDING = {"analyzer"}
 FEW = 2_000
 
@@ -54,7 +60,7 @@ def page(
 
     `after` is such a key: pages by it cost the same at any depth. Raises Invalid for a key that is none.
     """
-    asked, shape, values = _asked(session, wanted, limit, offset, after, sort, descending)
+    asked, shape, values, _ = _asked(session, wanted, limit, offset, after, sort, descending)
     rows = _fetch(session, finding_items.rows(asked, shape), values, asked)
     items = [ListedFinding(*row) for row in rows[:limit]]
     return items, _key(items[-1], sort) if len(rows) > limit else None
@@ -80,13 +86,13 @@ def written(
             session, wanted, limit=limit, offset=offset, after=after, sort=sort, descending=descending
         )
         return WrittenPage(msgspec.json.encode(items), len(items), key)
-    asked, shape, values = _asked(session, wanted, limit, offset, after, sort, descending)
+    asked, shape, values, counted = _asked(session, wanted, limit, offset, after, sort, descending)
     text, found = _fetch(session, finding_items.text(asked, shape), values, asked)[0]
     if found <= limit:
-        return WrittenPage(_joined(text or b""), found, None)
+        return WrittenPage(_joined(text or b""), found, None, counted)
     text = text[: text.rindex(BETWEEN)]
     last = orjson.loads(text[text.rfind(BETWEEN) + 1 :])
-    return WrittenPage(_joined(text), limit, _key(msgspec.convert(last, ListedFinding), sort))
+    return WrittenPage(_joined(text), limit, _key(msgspec.convert(last, ListedFinding), sort), counted)
 
 
 def _joined(text: bytes) -> bytes:
@@ -98,9 +104,21 @@ def count(session: Session, wanted: Filter, *, exact_to: int = EXACT_TO) -> tupl
     asked = finding_filters.asked(wanted)
     if asked <= _ROLLED_UP:
         return _rolled_up(session, wanted, by_severity=bool(asked & {"severity", "min_rank"})), True
-    values = finding_filters.values(wanted) | {"limit": exact_to + 1}
-    found = session.execute(_count(asked), values).scalar_one()
+    found = _counted(session, wanted, exact_to + 1)
     return (found, True) if found <= exact_to else (exact_to, False)
+
+
+def _counted(session: Session, wanted: Filter, most: int) -> int:
+    """Count findings one by one, to `most`."""
+    asked = finding_filters.asked(wanted)
+    statement = _count(asked, in_sequence=_is_scanned(session, asked))
+    found: int = session.execute(statement, finding_filters.values(wanted) | {"limit": most}).scalar_one()
+    return found
+
+
+def _is_scanned(session: Session, asked: frozenset[str]) -> bool:
+    """Tell whether no index of SQLite's helps to find what is asked for."""
+    return session.dialect.name == "sqlite" and bool(asked & _READ) and not asked & _NARROW
 
 
 def _rolled_up(session: Session, wanted: Filter, *, by_severity: bool) -> int:
@@ -136,12 +154,18 @@ def _asked(
     after: tuple[Any, ...] | None,
     sort: str,
     descending: bool,
-) -> tuple[frozenset[str], Shape, dict[str, Any]]:
-    """Return what a page's statement depends on, and the values that it is executed with."""
+) -> tuple[frozenset[str], Shape, dict[str, Any], tuple[int, bool] | None]:
+    """Return what a page's statement depends on, the values that it is executed with, and the count.
+
+    That is known where it decides how to look: where many stand, a page is full soon; where few do, the
+    walk in order may lead past all rows.
+    """
     values = finding_filters.values(wanted) | finding_filters.places(wanted)
     values |= {"limit": limit + 1, "offset": offset, "most": limit + 1 + offset}
     if after is not None:
         values |= _key_values(after, sort)
+    asked = finding_filters.asked(wanted)
+    counted = count(session, wanted) if _is_scanned(session, asked) else None
     shape = Shape(
         sort=sort,
         descending=descending,
@@ -150,9 +174,10 @@ def _asked(
         statuses=len(finding_filters.statuses(wanted)),
         ranks=len(finding_filters.ranks(wanted)),
         by_file=wanted.file_path is not None and _is_small(session, wanted, values),
+        scanned=counted is not None and counted[1],
         bounded=session.dialect.name == "postgresql",
     )
-    return finding_filters.asked(wanted), shape, values
+    return asked, shape, values, counted
 
 
 def _fetch(
@@ -205,6 +230,10 @@ def _no_key() -> Invalid:
 
 
 @lru_cache(maxsize=256)
-def _count(asked: frozenset[str]) -> sa.Select[Any]:
-    some: sa.Select[Any] = sa.select(sa.literal_column("1")).select_from(findings).where(*conditions(asked))
+def _count(asked: frozenset[str], *, in_sequence: bool) -> sa.Select[Any]:
+    some: sa.Select[Any] = (
+        sa.select(sa.literal_column("1"))
+        .select_from(findings)
+        .where(*conditions(asked, in_passing=in_sequence))
+    )
     return sa.select(sa.func.count()).select_from(some.limit(finding_pages.number("limit")).subquery())

@@ -47,7 +47,7 @@ def listed(db: Database, query: Mapping[str, Any], allowed: Collection[str] | No
             sort=page.sort or "last_seen",
             descending=page.descending or page.sort is None,
         )
-        total, exact = finding_list.count(session, wanted)
+        total, exact = items.counted or finding_list.count(session, wanted)
     return Listed(items, total, exact)
 
 
