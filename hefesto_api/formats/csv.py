@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from io import StringIO
 
 from hefesto_api.formats.document import Report, ReportFinding, by_file
-from hefesto_api.formats.safe import scalar
+from hefesto_api.formats.safe import for_xml
 
 COLUMNS = (
     "id", "file", "line", "column", "end_line", "severity", "analyzer", "rule_id", "tool", "confidence",
@@ -31,8 +31,11 @@ def _row(cells: tuple[str | float, ...]) -> bytes:
 
 
 def _inert(cell: str) -> str:
-    """Put a quote before what a spreadsheet would compute (after the blanks it would drop)."""
-    cell = scalar(cell).replace("\0", "")
+    """Put a quote before what a spreadsheet would compute (after the blanks it would drop).
+
+    Characters that no worksheet can hold become U+FFFD: dropped, they would lay bare what is behind them.
+    """
+    cell = for_xml(cell.replace("\0", ""))
     return f"'{cell}" if cell.startswith(_FORMULA) or cell.lstrip().startswith(_FORMULA) else cell
 
 
