@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from hefesto_api.domain.traces import ipython
+from hefesto_api.domain.traces import ipython, python_tools
 from hefesto_api.domain.traces.lines import Lines, indent
 from hefesto_api.domain.traces.machine import OF_ITS_GROUP, Block, Language
 from hefesto_api.domain.traces.model import Frame, Raised, Relation
@@ -39,10 +39,12 @@ class _Reading(Struct):
     omitted: int = 0
 
 
-def read(lines: Lines, number: int, floor: int) -> Block | None:
+def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """A traceback that begins here, with or without its header; None when it has no frame."""
     if ipython.begins(lines, number):
         return ipython.read(lines, number, floor)
+    if python_tools.begins(lines, number):
+        return python_tools.read(lines, number, floor)
     raw = lines.raw[number]
     fault = _FAULT in raw
     header = raw.find("Traceback " + _HEADER)
@@ -251,7 +253,7 @@ def _fault(lines: Lines, number: int, floor: int, reading: _Reading) -> Block | 
 
 PYTHON: Final = Language(
     "python",
-    (('File "', '", line '), ("Traceback " + _HEADER,), (_FAULT,), *ipython.HINTS),
+    (('File "', '", line '), ("Traceback " + _HEADER,), (_FAULT,), *ipython.HINTS, *python_tools.HINTS),
     read,
     last=True,
 )

@@ -1,4 +1,4 @@
-# ruff: noqa: E501 (traces are as wide as they are printed)
+# ruff: noqa: E501, W291 (traces are as wide as they are printed)
 """Python's tracebacks, as they are printed and as they come out of logs and issues."""
 
 import pytest
@@ -266,6 +266,52 @@ HINT:  Perhaps you meant "price".
         [("/srv/shop/cart.py", 3, "total")],
     ),
     Case(
+        "pytest",
+        """\
+=================================== FAILURES ===================================
+__________________________________ test_total __________________________________
+
+    def test_total():
+>       assert total({}) == 3
+
+tests/test_cart.py:5: 
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+shop/cart.py:12: in total
+    return price(cart)
+_ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _
+
+    def price(cart):
+>       return cart["price"]
+E       KeyError: 'price'
+
+shop/cart.py:8: KeyError
+=========================== short test summary info ============================
+FAILED tests/test_cart.py::test_total - KeyError: 'price'
+""",
+        "KeyError",
+        "'price'",
+        [("tests/test_cart.py", 5, None), ("shop/cart.py", 12, "total"), ("shop/cart.py", 8, None)],
+    ),
+    Case(
+        "rich",
+        """\
+╭─────────────────────────────── Traceback (most recent call last) ────────────────────────────────╮
+│ /srv/shop/app.py:10 in <module>                                                                  │
+│                                                                                                  │
+│    9                                                                                             │
+│ ❱ 10 main()                                                                                      │
+│                                                                                                  │
+│ /srv/shop/orders.py:55 in place                                                                  │
+│                                                                                                  │
+│ ❱ 55 │   raise KeyError(sku)                                                                     │
+╰──────────────────────────────────────────────────────────────────────────────────────────────────╯
+KeyError: 'B-17'
+""",
+        "KeyError",
+        "'B-17'",
+        FRAMES,
+    ),
+    Case(
         "two services that write at once",
         """\
 web_1     | Traceback (most recent call last):
@@ -349,6 +395,9 @@ def test_what_was_skipped_is_told_with_its_line() -> None:
         'See File "setup.py", line 3 for the version.',
         "src/app.py:10:1: E501 line too long (120 > 110)",
         "INFO done at 12:30:11 in 3 s",
+        "shop/cart.py:12: error: Incompatible types in assignment\nFound 1 error in 1 file\n",
+        "shop/cart.py:12: DeprecationWarning: use price()\n  total()\n",
+        "FAILED tests/test_cart.py::test_total - KeyError: 'price'\n= 1 failed, 3 passed in 0.12s =\n",
     ],
 )
 def test_no_frame_where_no_trace_is(text: str) -> None:
