@@ -2,7 +2,7 @@
 
 Usage: python -m benchmarks.traces [--inputs 200000] [--seed 1] [--labelled FILE] [--report FILE]
 
-Inputs are sentences of a grammar and mutants of the samples in the tests; every 40th is read under a
+Inputs are sentences of a grammar and mutants of the samples in the tests; every 100th is read under a
 tracer, and kept to build upon when it reaches lines of the parser in an order not seen before. Exit 1 when
 one raised, contradicted itself, or took more than a text of its length may.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _HOME: Final = str(Path(traces.__file__).parent)
-_TRACED: Final = 40  # one input in so many is read under the tracer
+_TRACED: Final = 100  # one input in so many is read under the tracer
 _SIZES: Final = (16, 64, 256)  # KB
 _LIMIT_MS: Final = 50.0  # for 64 KB
 _SLACK: Final = 1.5  # how much more than four times the work four times the text may take: caches, memory
