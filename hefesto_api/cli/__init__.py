@@ -20,6 +20,10 @@ atexit.register(gc.freeze)
 # Command -> (module, its line in the list of commands); the list is shown without importing them.
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "analyze": ("hefesto_api.cli.analyze", "Look for what is wrong in files and folders; needs no server."),
+    "correlate": (
+        "hefesto_api.cli.correlate",
+        "Find the function at fault for a stack trace; needs no server.",
+    ),
     "explain": ("hefesto_api.cli.explain", "Explain a rule: why it matters and what to do."),
     "serve": ("hefesto_api.cli.serving", "Run the whole service on this machine."),
     "worker": ("hefesto_api.cli.working", "Work the queue off, beside one or more servers."),

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from hefesto_api.domain.code import FunctionFacts
     from hefesto_api.domain.correlation.candidates import Candidate, Scene
 
+SHORT: Final = 40  # lines: a longer function of such a name does more than to hand on
 GENERIC: Final = frozenset(
     [
         "__call__", "__exit__", "__enter__", "__getattr__", "__getattribute__", "__get__", "_execute",
-        "apply", "call", "decorated", "decorator", "dispatch", "dispatch_request", "execute", "executemany",
-        "inner", "invoke", "main", "proxy", "run", "send", "wrap", "wrapped", "wrapper", "_wrapped", "_wrapper",
-        "_inner", "_wrapped_view", "__iter__", "__next__", "next", "emit", "reraise", "retry", "handle",
+        "apply", "call", "decorated", "decorator", "dispatch", "dispatch_request", "execute",
+        "executemany", "inner", "invoke", "main", "proxy", "run", "send", "wrap", "wrapped", "wrapper",
+        "_wrapped", "_wrapper", "_inner", "_wrapped_view", "__iter__", "__next__", "next", "emit",
+        "reraise", "retry", "handle",
     ]
 )  # fmt: skip
 TESTS = re.compile(r"(^|/)(tests?|testing|test_[^/]*|[^/]*_test\.[a-z]+|conftest\.py|spec|__tests__)(/|$)")
@@ -96,7 +98,7 @@ def _pattern(scene: Scene, one: Candidate, function: FunctionFacts) -> Iterator[
     """What kind of function it is."""
     if function.delegates:
         yield "only hands on", 1.0
-    if function.name in GENERIC or "decorator" in function.qualified_name:
+    if (function.name in GENERIC and function.lines <= SHORT) or "decorator" in function.qualified_name:
         yield "a dispatcher or a wrapper", 1.0
     if TESTS.search(one.place.path.lower()):
         yield "test code", 1.0
