@@ -250,6 +250,13 @@ def test_another_branch_is_indexed_when_it_is_asked_for(db: Database, shop: Repo
     assert changed(db, project_id, "cart.py", 3, 3, fix) == [fix, first]
     with db.read() as session:
         assert past.is_contained(session, project_id, fix, head) is False
+        assert past.latest(session, project_id) == head  # what is checked out
+
+
+def test_what_cannot_be_found_is_left_out(db: Database, shop: Repository) -> None:
+    head = shop.commit("Open", cart_py=CART)
+    project_id = indexed(db, shop, commit="no such release")
+    assert changed(db, project_id, "cart.py", 3, 3, head) == [head]
 
 
 def test_a_rewritten_branch_confuses_nobody(db: Database, shop: Repository) -> None:

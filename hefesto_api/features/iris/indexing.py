@@ -88,15 +88,13 @@ def index(
 
 
 def _heads(known: History, commit: str | None) -> Iterator[str]:
-    """Yield what is to be indexed: what is checked out, and what was asked for if it is another."""
-    try:
-        head = known.head()
-        if head is not None:
-            yield head.hash
-        if commit is not None:
-            yield known.resolve(commit)
-    except HefestoError as error:
-        log.info("history_not_read", reason=error.message)
+    """Yield what is to be indexed: what was asked for, then what is checked out, which stays the head."""
+    for name in (commit, "HEAD"):
+        try:
+            if name is not None:
+                yield known.resolve(name)
+        except HefestoError as error:
+            log.info("history_not_read", reason=error.message)
 
 
 class _Run:
@@ -120,7 +118,18 @@ class _Run:
             if not self._fill(record, record.pending):
                 return False
             record = self._record()
-        return self._fill(record, head)
+        if not self._is_whole(record, head):
+            return self._fill(record, head)
+        checked_out = self._history.head()
+        if checked_out is not None and head == checked_out.hash != record.head:
+            with self._db.write() as session:
+                history_writing.complete(session, record.id, head)
+        return True
+
+    def _is_whole(self, record: HistoryRecord, head: str) -> bool:
+        """Tell whether a commit is on record with all that is behind it."""
+        with self._db.read() as session:
+            return record.pending is None and history.ordinal_of(session, record.id, head) is not None
 
     def _record(self) -> HistoryRecord:
         where = self._repository
