@@ -19,8 +19,8 @@ _FOLDED: Final = re.compile(
 )
 # A record a line, as containers keep what was printed.
 _RECORD: Final = re.compile(
-    r'^[ \t]*+\{(?:"[^"\\\n]{1,40}+":[ ]?(?:"[^"\\\n]{0,99}+"|[\d.]{1,20}+),[ ]?){0,8}+'
-    r'"(?:log|message|msg|line)":[ ]?"((?:[^"\\\n]|\\.)*+)".*+$',
+    r'^[ \t]*+\{(?:(?!"(?:log|message|msg|line)")"[^"\\\n]{1,40}+":[ ]?(?:"[^"\\\n]{0,99}+"|[\d.]{1,20}+)'
+    r',[ ]?){0,8}+"(?:log|message|msg|line)":[ ]?"((?:[^"\\\n]|\\.)*+)".*+$',
     re.MULTILINE,
 )
 _SPACED: Final = 6
@@ -68,7 +68,8 @@ _PLAINER: Final = str.maketrans("\xa0\u2007\u202f\u2028", "   \n", "\ufeff\u200b
 _QUOTES: Final = str.maketrans("\u201c\u201d\u2018\u2019", "\"\"''")
 # Frames as the strings of a list.
 _LISTED: Final = re.compile(
-    r'^[ \t]*+(?:"[^"\n]{1,99}":[ ]?)?\[?[ \t]*+"[^"\n]{1,999}:\d++(?::in |"[,\]])', re.MULTILINE
+    r'(?:^|[\[,:])[ \t]*+\[?[ \t]*+"[^"\n]{1,400}(?::\d++:in |\.(?:rb|php|py|[jt]sx?|exs?):\d++"[,\]])',
+    re.MULTILINE,
 )
 _COMMAS: Final = re.compile(r'"[ \t]*+,\s*+"|\[\s*+"|"\s*+\]')
 

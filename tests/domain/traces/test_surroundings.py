@@ -73,6 +73,13 @@ DECORATIONS: dict[str, Callable[[str], str]] = {
 }
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_frames_in_a_list_of_strings(indent: int | None) -> None:
+    frames = ["/srv/shop/cart.rb:12:in `total'", "/srv/shop/main.rb:3:in `<main>'"]
+    trace = parse(json.dumps({"error": "boom", "backtrace": frames, "pid": 7}, indent=indent))
+    assert places(trace) == [("/srv/shop/main.rb", 3, "<main>"), ("/srv/shop/cart.rb", 12, "total")]
+
+
 def read(text: str) -> tuple[object, ...]:
     trace = parse(text)
     return trace.language, trace.raised and trace.raised.type, places(trace)
