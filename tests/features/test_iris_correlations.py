@@ -9,37 +9,13 @@ from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.features.iris import correlating
 from hefesto_api.storage import alerts, correlations, jobs, outbox, projects
 from tests.answers import data_of, error_of
+from tests.features.crashes import CODE, TRACE, URL, analysed, correlate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.features.conftest import Service
 
-URL = "/api/v1/iris/correlate-alert"
-CODE = """\
-def find(items, key):
-    for item in items:
-        if item["key"] == key:
-            return item
-    return None
-
-
-def name_of(items, key):
-    item = find(items, key)
-    return item["name"].strip()
-
-
-def main(items):
-    print(name_of(items, "x"))
-"""
-TRACE = """\
-Traceback (most recent call last):
-  File "/opt/shop/pkg/names.py", line 14, in main
-    print(name_of(items, "x"))
-  File "/opt/shop/pkg/names.py", line 10, in name_of
-    return item["name"].strip()
-TypeError: 'NoneType' object is not subscriptable
-"""
 ANSWER = {
     "correlation_id", "alert_id", "correlation_found", "confidence_score", "matching_findings",
     "suspect_functions", "suspect_commits", "frames", "suggested_root_cause", "related_files",
@@ -50,19 +26,7 @@ ANSWER = {
 @pytest.fixture
 def shop(make_service: Callable[..., Service], db_url: str) -> Service:
     """A service on each database in turn, with a project that was analysed."""
-    made = make_service(db_url)
-    made.write("pkg/names.py", CODE)
-    made.client.post("/api/v1/analyze", json={"path": ".", "project": "shop", "async": True})
-    made.worker.drain()
-    return made
-
-
-def correlate(service: Service, alert_id: str = "A-1", **more: Any) -> Any:
-    """Post an alert of the project and return the answer."""
-    alert = {"alert_id": alert_id, "project": "shop", "stacktrace": TRACE, **more}
-    answer = service.client.post(URL, json=alert)
-    assert answer.status_code == 200, answer.get_json()
-    return data_of(answer)
+    return analysed(make_service(db_url))
 
 
 def test_an_answer_has_every_member_and_names_the_functions(shop: Service) -> None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from hefesto_api.domain.code import FileFacts
 from hefesto_api.domain.correlation import Learned, Ranking
+from hefesto_api.domain.correlation.rules import short
 from hefesto_api.features.iris.correlating import Inputs, ranked
 from hefesto_api.storage.learning import RULE, SIGNAL, Count
 
@@ -70,7 +71,7 @@ def labels_of(judgement: Judgement, told: Mapping[str, Any]) -> list[Label]:
 def lesson_of(judgement: Judgement, told: Mapping[str, Any], error_type: str | None) -> list[Count]:
     """Return what a judgement of an answer counts."""
     if judgement.kind == FINDING:
-        return [_count(RULE, f"{judgement.rule_type}|{error_type or ''}", is_right=judgement.is_confirmed)]
+        return [_count(RULE, f"{judgement.rule_type}|{short(error_type)}", is_right=judgement.is_confirmed)]
     counts = []
     for suspect in told["suspect_functions"]:
         if judgement.kind == FUNCTION and _name(suspect) == judgement.name:

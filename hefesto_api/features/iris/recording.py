@@ -92,7 +92,7 @@ def _to_reopen(desk: Desk, found: Correlated) -> list[Reopened]:
 
 
 def _reopen(session: Session, found: Correlated, alert_id: str, one: Reopened) -> bool:
-    incoming, cost = found.incoming, found.told["cost_estimate"]
+    incoming, cost = _with_error(found.incoming, found.inputs.crash), found.told["cost_estimate"]
     what = ": ".join(part for part in (incoming.error_type, incoming.error_message) if part)
     told = f"Alert {incoming.alert_id} ({(what or incoming.title)[:200]}) was traced to this finding"
     price = f", at a cost of about {cost['estimated_revenue_impact_usd']:.2f} USD" if cost else ""
