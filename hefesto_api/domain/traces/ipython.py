@@ -38,7 +38,9 @@ def begins(lines: Lines, number: int) -> bool:
 
 
 def _arrow_near(lines: Lines, number: int) -> bool:
-    return any(lines.made(ahead, _ARROW.match) for ahead in range(number + 1, number + 9))
+    return any("--> " in raw for raw in lines.raw[number + 1 : number + 9]) and any(
+        lines.made(ahead, _ARROW.match) for ahead in range(number + 1, number + 9)
+    )
 
 
 def read(lines: Lines, number: int, floor: int) -> Block | None:
