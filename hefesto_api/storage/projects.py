@@ -164,7 +164,7 @@ def delete(session: Session, project_id: str) -> None:
 
 def delete_some(session: Session, project_id: str, *, limit: int) -> int:
     """Delete some of what belongs to a project; return how much it was (0: little is left)."""
-    for name in ("findings", "analyses"):
+    for name in ("findings", "analyses", "alerts"):
         table = metadata.tables[name]
         some = sa.select(table.c.id).where(table.c.project_id == project_id).limit(limit)
         if gone := session.execute(sa.delete(table).where(table.c.id.in_(some))).rowcount:
