@@ -31,6 +31,7 @@ SNIPPET_LINES = 80
 SNIPPET_COLUMNS = 200
 AROUND = 5
 MOST_FINDINGS = 50
+SIZE_OF_CHANGE = 1_000  # bytes that one takes in memory, about
 
 
 class Place(NamedTuple):
@@ -236,7 +237,12 @@ def _changes(
         else:
             return []
     with db.read() as session:
-        return past.function_changes(session, project.id, place.path, start, end, at)
+        key = ("changes", past.state(session, project.id), project.id, place.path, start, end, at)
+        found: list[PastChange] | None = memory.get(key)
+        if found is None:
+            found = past.function_changes(session, project.id, place.path, start, end, at)
+            memory.keep(key, found, SIZE_OF_CHANGE * (1 + len(found)))
+    return found
 
 
 def _told(

@@ -119,6 +119,11 @@ def latest(session: Session, project_id: str) -> str | None:
     return next((one.head for one in history.of_project(session, project_id) if one.head), None)
 
 
+def state(session: Session, project_id: str) -> str:
+    """Return a text that is another one whenever more of a project's history is on record."""
+    return " ".join(f"{one.key}:{one.revision}" for one in history.of_project(session, project_id))
+
+
 def ask_for(session: Session, project_id: str, commit: str | None = None) -> None:
     """Queue the indexing of what is checked out and, if given, of another commit; not twice at a time."""
     jobs.enqueue(
