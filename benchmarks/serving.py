@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FLASK_TARGET: Final = 0.35
 FASTAPI_TARGET: Final = 2.5
-FASTAPI: Final = ("fastapi==0.1*", "uvicorn[standard]", "sqlalchemy>=2")
+FASTAPI: Final = ("fastapi>=0.115", "uvicorn[standard]", "sqlalchemy>=2")
 HERE: Final = Path(contestants.__file__).parent
 LIST: Final = f"/api/v1/findings?project={finding_rows.slug(0)}&status=open"
 DETAIL: Final = f"/api/v1/findings/{finding_rows.finding_id(4321)}"
