@@ -96,7 +96,7 @@ def _position(scene: Scene, one: Candidate) -> Iterator[tuple[str, float]]:
 
 def _pattern(scene: Scene, one: Candidate, function: FunctionFacts) -> Iterator[tuple[str, float]]:
     """What kind of function it is."""
-    if function.delegates:
+    if function.delegates and one.relation in (c.TRACE, c.CAUSE):
         yield "only hands on", 1.0
     if (function.name in GENERIC and function.lines <= SHORT) or "decorator" in function.qualified_name:
         yield "a dispatcher or a wrapper", 1.0
@@ -131,9 +131,7 @@ def _error(
             yield "raises it itself", 1.0
             if CHECKING.match(function.name):
                 yield "a check that fails", 1.0
-            if told.kind in (message.LOOKUP, message.KEY) or (
-                GETTING.match(function.name) and function.lines < 40
-            ):
+            if is_lookup(one, told):
                 yield "a lookup that finds nothing", 1.0
         if crashed_outside(scene):
             yield "what it calls in a library crashed", 1.0
@@ -142,19 +140,16 @@ def _error(
             yield f"{'raises' if raises else 'crashes'} over what it was given, which {where}", 1.0
         if misses_own(one, told):
             yield "misses an attribute of its own object", 1.0
-        if told.kind == message.DATABASE and c.RUNS_SQL.match(function.name):
-            yield "only runs the statement", 1.0
     elif one.relation == c.TRACE:
         if raises and one.position == 1:
             yield "calls what raises it", 1.0
-        if told.kind == message.DATABASE and c.RUNS_SQL.match(function.name):
-            yield "only runs the statement", 1.0
     if one is scene.flow.origin:
-        yield "made the value that was handed in", 1.0
+        refused = raises and top is not None and not is_lookup(top, told)
+        yield "made the value that was " + ("refused" if refused else "handed in"), 1.0
     elif one in scene.flow.hands_on:
         yield "only hands on what it was given", 1.0
     yield from _kind(one, function, told)
-    if function.name in ("__subclasscheck__", "__instancecheck__") and asks_for_type(top):
+    if top is not None and asks_for_type(top, function.name):
         yield "answers whether it is of a type", 1.0
     if told.member and told.owner and top is not None and one is not top and misses_own(top, told):
         yield from _should_set(scene, one, function, told)
@@ -173,8 +168,11 @@ def _kind(one: Candidate, function: FunctionFacts, told: message.Told) -> Iterat
         yield "may have to implement it", 1.0
     if told.kind in (message.KEY, message.INDEX) and feeds and function.returns_value:
         yield "gives the collection", 1.0
-    if told.kind == message.DATABASE and makes_sql(function):
-        yield "makes the statement", 1.0
+    if told.kind == message.DATABASE:
+        if c.RUNS_SQL.match(function.name):
+            yield "only runs the statement", 1.0
+        elif makes_sql(function):
+            yield "makes the statement", 1.0
     if told.member and (told.member in function.stores):
         yield "sets the attribute", 1.0
     elif told.kind == message.KEY and any(
@@ -187,11 +185,17 @@ def _kind(one: Candidate, function: FunctionFacts, told: message.Told) -> Iterat
         yield "has the text of the message", 1.0
 
 
-def asks_for_type(one: Candidate | None) -> bool:
-    """Tell whether a function asks for the type of something."""
-    return one is not None and any(
-        call.name in ("isinstance", "issubclass") for call in one.place.function.calls
-    )
+def is_lookup(one: Candidate, told: message.Told) -> bool:
+    """Tell whether a function that raised only says that there is nothing of what it was asked for."""
+    function = one.place.function
+    getting = GETTING.match(function.name) and function.lines < 40
+    return told.kind in (message.LOOKUP, message.KEY) or bool(getting)
+
+
+def asks_for_type(one: Candidate, special: str) -> bool:
+    """Tell whether a function asks for the type of something, and this special method answers."""
+    asked = {"__subclasscheck__": "issubclass", "__instancecheck__": "isinstance"}.get(special)
+    return asked is not None and any(call.name == asked for call in one.place.function.calls)
 
 
 def misses_own(one: Candidate, told: message.Told) -> bool:
@@ -282,7 +286,7 @@ def vocabulary(scene: Scene, one: Candidate) -> frozenset[str]:
         words.update(given for call in function.calls for given in call.arguments if given)
         words.update(access.name for access in function.attributes)
         for text in function.texts:
-            words.update(message.WORD.findall(text))
+            words.update(word for word in message.WORD.findall(text) if not word.islower() or "_" in word)
         words.update(function.qualified_name.split("."))
         words.update(message.subwords(function.qualified_name))
         found = kept[id(function)] = frozenset(words)

@@ -71,8 +71,8 @@ class Program:
         if named:
             shown = frozenset(WORD.findall(frame.code or ""))
             return Place(facts.path, min(named, key=lambda one: (-_fits(one, shown), _far(one, frame))))
-        if at_line and (not name or name.startswith("<")) and name != "<module>":
-            return Place(facts.path, at_line[0])
+        if at_line and name != "<module>" and (name.startswith("<") or at_line[0].name.startswith(name)):
+            return Place(facts.path, at_line[0])  # inside of it, or its name was cut short
         return None
 
     def named(self, name: str) -> list[Place]:
