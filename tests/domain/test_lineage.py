@@ -45,10 +45,10 @@ def test_changes_are_read_as_they_were_written(
     hunks = hunks_of(some)
     assert unpack(pack(hunks))[0] == hunks
     other = "old.py" if moved else None
-    parents = (ParentDiff("a.py", hunks_of(others)), ParentDiff(None), ParentDiff("a.py", None))
+    parents = [ParentDiff("a.py", hunks_of(others)), ParentDiff(None), ParentDiff("a.py", None)]
     if other:
-        parents = (*parents, ParentDiff(other, hunks))
-    change = FileChange("a.py", kind, other, hunks if kind == "modified" else (), parents)
+        parents.append(ParentDiff(other, hunks))
+    change = FileChange("a.py", kind, other, hunks if kind == "modified" else (), tuple(parents))
     assert decode(encode(change), "a.py", other) == change
     unknown = FileChange("a.py", "modified", other, None)
     assert decode(encode(unknown), "a.py", other) == unknown
