@@ -140,20 +140,22 @@ def default_branches(session: Session, project_ids: Sequence[str] | None) -> dic
     return {row.id: row.default_branch or "" for row in session.execute(statement)}
 
 
+_ANALYSED = (
+    sa.select(analyses.c.lines_of_code)
+    .where(
+        analyses.c.project_id == sa.bindparam("project_id"),
+        analyses.c.status == "completed",
+        analyses.c.lines_of_code > 0,
+    )
+    .order_by(analyses.c.created_at.desc())
+    .limit(sa.literal_column("1"))
+)
+
+
 def analysed_lines(session: Session, project_ids: Iterable[str]) -> dict[str, int]:
     """Return the lines that the latest completed analysis of each project counted, if it counted any."""
-    statement = (
-        sa.select(analyses.c.lines_of_code)
-        .where(
-            analyses.c.project_id == sa.bindparam("project_id"),
-            analyses.c.status == "completed",
-            analyses.c.lines_of_code > 0,
-        )
-        .order_by(analyses.c.created_at.desc())
-        .limit(1)
-    )
-    found = {one: session.execute(statement, {"project_id": one}).scalar() for one in project_ids}
-    return {one: lines for one, lines in found.items() if lines}
+    found = {one: hot.fetch(session, _ANALYSED, {"project_id": one}) for one in project_ids}
+    return {one: rows[0][0] for one, rows in found.items() if rows}
 
 
 def completed_analyses(
