@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses
-from hefesto_api.storage.base import Text
+from hefesto_api.storage.base import Text, clean, dump_json
 from hefesto_api.storage.contents import contents, project_files
 from hefesto_api.storage.findings import findings
 from hefesto_api.storage.projects import projects
@@ -78,10 +79,24 @@ def content_of(session: Session, project_id: str, path: str) -> FileContent | No
     return None if row is None else FileContent(*row)
 
 
-def findings_in(session: Session, project_id: str, paths: Collection[str]) -> list[NearFinding]:
-    """Return the findings of some files that were not resolved, the worst first, at most `MOST_FINDINGS`."""
-    asked = {"project": project_id, "paths": list(paths)}
-    return [NearFinding(*row) for row in session.execute(_FINDINGS, asked)] if paths else []
+def findings_in(
+    session: Session, project_id: str, paths: Collection[str], rules: Collection[str] | None = None
+) -> list[NearFinding]:
+    """Return the findings of some files (and of some rules) that were not resolved, the worst first.
+
+    At most `MOST_FINDINGS`.
+    """
+    if not paths:
+        return []
+    asked: dict[str, Any] = {"project": project_id, "paths": _listed(paths)}
+    if rules is not None:
+        asked["rules"] = _listed(rules)
+    statement = _findings(session.dialect.name, of_rules=rules is not None)
+    return [NearFinding(*row) for row in session.execute(statement, asked)]
+
+
+def _listed(values: Collection[str]) -> str:
+    return dump_json([clean(value) for value in values])
 
 
 def slug_of_service(session: Session, service_name: str) -> str | None:
@@ -113,13 +128,24 @@ _CONTENT = (
     .limit(1)
 )
 _f = findings.c
-_FINDINGS = (
-    sa.select(*(_f[name] for name in NearFinding._fields))
-    .where(
-        _f.project_id == _PROJECT,
-        _f.file_path.in_(sa.bindparam("paths", expanding=True)),
-        _f.status != "resolved",
+
+
+@cache
+def _findings(dialect: str, *, of_rules: bool) -> sa.Select[Any]:
+    """Build the statement; lists go in as one JSON text, which costs less than a parameter for each."""
+    wanted = [_f.file_path.in_(_each(dialect, "paths"))]
+    if of_rules:
+        wanted.append(_f.rule_id.in_(_each(dialect, "rules")))
+    return (
+        sa.select(*(_f[name] for name in NearFinding._fields))
+        .where(_f.project_id == _PROJECT, _f.status != "resolved", *wanted)
+        .order_by(_f.severity_rank.desc(), _f.id)
+        .limit(MOST_FINDINGS)
     )
-    .order_by(_f.severity_rank.desc(), _f.id)
-    .limit(MOST_FINDINGS)
-)
+
+
+def _each(dialect: str, name: str) -> sa.TextualSelect:
+    if dialect == "sqlite":
+        return sa.text(f"SELECT value FROM json_each(:{name})").columns(sa.column("value", Text))  # noqa: S608
+    each = f"SELECT value FROM jsonb_array_elements_text(CAST(:{name} AS jsonb))"  # noqa: S608
+    return sa.text(each).columns(sa.column("value", Text))

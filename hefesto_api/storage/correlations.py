@@ -118,9 +118,9 @@ def record(
     for finding_id, confidence in findings:
         row = {"finding": finding_id, **of_alert, "correlation": made.id, "confidence": confidence}
         session.execute(_ADD_FINDING, row)
-    for one in functions:
-        row = _suspect_row(made, one) | {"confirmed": None}
-        session.execute(_suspect(session.dialect.name, judged=False), row)
+    rows = [_suspect_row(made, one) | {"confirmed": None} for one in functions]
+    if rows:
+        session.execute(_suspect(session.dialect.name, judged=False), rows)
 
 
 def judge(session: Session, made: CorrelationRecord, one: Named, *, confirmed: bool | None) -> None:

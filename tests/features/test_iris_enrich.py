@@ -31,7 +31,12 @@ Traceback (most recent call last):
     return load(data)["name"]
 KeyError: 'name'
 """
-MISS = {"enriched": False, "code_context": None, "hefesto_findings": [], "correlation_confidence": 0.0}
+MISS: dict[str, Any] = {
+    "enriched": False,
+    "code_context": None,
+    "hefesto_findings": [],
+    "correlation_confidence": 0.0,
+}
 
 
 @pytest.fixture

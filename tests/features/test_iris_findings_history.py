@@ -28,7 +28,7 @@ def shop(make_service: Callable[..., Service], db_url: str) -> Service:
 def add(service: Service, day: float, resolved: float | None = None, **fields: Any) -> str:
     """Add a finding that was seen first on a day of March, and perhaps resolved on another."""
     seen = START + day * DAY
-    dull = {"first_seen": seen, "last_seen": seen}
+    dull: dict[str, Any] = {"first_seen": seen, "last_seen": seen}
     if resolved is not None:
         dull |= {"status": "resolved", "resolved_at": START + resolved * DAY}
     with service.runtime.db.write() as session:

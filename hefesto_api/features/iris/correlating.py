@@ -6,6 +6,8 @@ here: see `recording`.
 
 from __future__ import annotations
 
+from functools import cache
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -14,6 +16,7 @@ from msgspec import Struct
 from hefesto_api.analyzers import catalogue
 from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
+from hefesto_api.domain.correlation.rules import FITS
 from hefesto_api.features.iris import knowledge, past, reading, telling
 from hefesto_api.features.iris.changing import Changes, functions_of
 from hefesto_api.features.iris.running import Running, running
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
     from hefesto_api.storage.correlation_inputs import NearFinding
     from hefesto_api.storage.database import Database
     from hefesto_api.storage.projects import ProjectRecord
+
+SIZE = 2_000  # bytes that a frame of a crash takes in memory, with what is known of it
 
 
 class Desk(NamedTuple):
@@ -85,6 +90,15 @@ class Correlated(NamedTuple):
         return None if self.running.known else self.revision
 
 
+class _Seen(NamedTuple):
+    """A crash as it was read, with the code around it: the same whenever it happens again."""
+
+    crash: Crash
+    facts: Mapping[str, FileFacts]
+    hashes: Mapping[str, Key | None]
+    fingerprint: str
+
+
 class _Read(NamedTuple):
     """An alert that was read: its crash, the code around it, what ran, and the code as it is by now."""
 
@@ -99,9 +113,9 @@ class _Read(NamedTuple):
 
 def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert) -> Correlated:
     """Find out what is behind an alert of a project (None: of one that nobody knows yet)."""
-    trace = reading.trace_of(incoming)
     if project is None:
-        return _of_nothing(incoming, reading.crash_of(incoming, trace, reading.places((), ())))
+        crash = reading.crash_of(incoming, reading.trace_of(incoming), reading.places((), ()))
+        return _of_nothing(incoming, crash)
     with desk.db.read() as session:
         latest = correlation_inputs.latest_analysis(session, project.id)
         state = latest.id if latest else ""
@@ -111,10 +125,13 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
     sources = Sources(desk.db, project, desk.roots)
     revision = ran.known or (sources.resolve(ran.commit) if ran.commit else None)
     code = knowledge.Code(desk.db, desk.memory, sources, project.id, state, revision)
-    crash, facts = _crash(incoming, trace, where, code)
-    fingerprint = grouping.fingerprint(incoming, where.holds if is_analysed else None)
+    place = ("crash", project.id, project.revision, state, revision, _digest(incoming))
+    seen = desk.memory.get(place) or _see(incoming, where, code, is_analysed=is_analysed)
+    if seen.crash.frames and not code.fresh:  # what is fresh is kept with the answer, and read then
+        desk.memory.keep(place, seen, SIZE * (1 + len(seen.crash.frames)))
+    crash, facts = seen.crash, seen.facts
     newer = _newer(crash, facts, code, head) if head and head != ran.known else {}
-    read = _Read(incoming, fingerprint, crash, facts, code.used, ran, newer)
+    read = _Read(incoming, seen.fingerprint, crash, facts, seen.hashes, ran, newer)
     with desk.db.read() as session:
         near, inputs = _inputs(session, desk, project.id, read)
     ranking = ranked(inputs, facts)
@@ -124,7 +141,7 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
         crash, ranking, ran, knows_files=len(where.index) > 0, knows_history=bool(inputs.changes)
     )
     return Correlated(
-        incoming, project, fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), revision
+        incoming, project, seen.fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), revision
     )
 
 
@@ -152,14 +169,24 @@ def replayable(session: Session, record: CorrelationRecord) -> tuple[Inputs, dic
     return inputs, knowledge.stored(session, keys)
 
 
-def _crash(
-    incoming: IncomingAlert, trace: Any, where: Places, code: Code
-) -> tuple[Crash, dict[str, FileFacts]]:
+def _see(incoming: IncomingAlert, where: Places, code: Code, *, is_analysed: bool) -> _Seen:
+    """Read the trace, find its files and gather the facts of those that matter."""
+    trace = reading.trace_of(incoming)
     crash = reading.crash_of(incoming, trace, where)
     facts = gather(crash, code.facts_of, where.index)
     if any(frame.candidates for one in (crash, *crash.causes) for frame in one.frames):
         crash = reading.crash_of(incoming, trace, where, facts)
-    return crash, facts
+    fingerprint = grouping.fingerprint(incoming, where.holds if is_analysed else None)
+    return _Seen(crash, facts, dict(code.used), fingerprint)
+
+
+def _digest(incoming: IncomingAlert) -> bytes:
+    """Return the same for alerts that tell of the same crash in the same words."""
+    told = (
+        incoming.stacktrace, incoming.frames, incoming.causes, incoming.error_type, incoming.error_message,
+        incoming.description,
+    )  # fmt: skip
+    return blake2b(msgspec.json.encode(told), digest_size=16).digest()
 
 
 def _newer(crash: Crash, facts: Mapping[str, FileFacts], code: Code, head: str) -> dict[str, FileFacts]:
@@ -173,7 +200,9 @@ def _inputs(
     session: Session, desk: Desk, project_id: str, read: _Read
 ) -> tuple[dict[str, NearFinding], Inputs]:
     paths = list(dict.fromkeys([*_paths(read.crash), *read.facts]))
-    near = {one.id: one for one in correlation_inputs.findings_in(session, project_id, paths)}
+    learned = learning.learned(session, project_id)
+    rules = _telling_rules() | {key.partition("|")[0] for key in (*learned.rules, *learned.project_rules)}
+    near = {one.id: one for one in correlation_inputs.findings_in(session, project_id, paths, rules)}
     open_alert = correlation_inputs.open_alert(session, project_id, read.fingerprint)
     changes = Changes(session, desk.memory, project_id, read.running, read.newer)
     return near, Inputs(
@@ -182,8 +211,14 @@ def _inputs(
         findings=[_known(one) for one in near.values()],
         changes=changes.of(read.crash, read.facts, read.incoming.timestamp or clock.now()),
         incidents=correlations.known_incidents(session, project_id, paths, open_alert),
-        learned=learning.learned(session, project_id),
+        learned=learned,
     )
+
+
+@cache
+def _telling_rules() -> frozenset[str]:
+    """Return the ids of the rules whose findings can explain an error, and their slugs."""
+    return frozenset(one.id for one in catalogue.RULES.values() if one.slug in FITS) | frozenset(FITS)
 
 
 def _paths(crash: Crash) -> list[str]:

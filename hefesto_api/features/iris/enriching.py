@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hefesto_api.analyzers import catalogue
 from hefesto_api.features.iris import answering, context
 from hefesto_api.features.iris.correlating import correlate
-from hefesto_api.storage import projects
+from hefesto_api.storage import correlation_inputs, projects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +34,8 @@ def enrich(desk: Desk, wanted: Mapping[str, Any], allowed: Collection[str] | Non
     shown = context.code_context(desk.db, project, desk.roots, *place, found.revision, desk.memory)
     if not shown["found"]:
         return _missed(incoming.alert_id)
+    with desk.db.read() as session:
+        standing = correlation_inputs.findings_in(session, project.id, [shown["file_path"]])
     return {
         "alert_id": incoming.alert_id,
         "enriched": True,
@@ -41,7 +43,7 @@ def enrich(desk: Desk, wanted: Mapping[str, Any], allowed: Collection[str] | Non
             **{name: shown[name] for name in _SHOWN},
             "recent_changes": shown["change_history"],
         },
-        "hefesto_findings": [_finding(one) for one in _near(found, shown)],
+        "hefesto_findings": [_finding(one) for one in _near(found, shown, standing)],
         "correlation_confidence": found.told["confidence_score"],
     }
 
@@ -86,10 +88,12 @@ def _missed(alert_id: str) -> dict[str, Any]:
     }
 
 
-def _near(found: Correlated, shown: Mapping[str, Any]) -> Sequence[NearFinding]:
+def _near(
+    found: Correlated, shown: Mapping[str, Any], standing: Sequence[NearFinding]
+) -> Sequence[NearFinding]:
     """Return the findings that match the error, then those of the place, the worst first."""
     matching = [found.near[one.finding_id] for one in found.ranking.findings if one.finding_id in found.near]
-    here = [one for one in found.near.values() if _stands_in(one, shown)]
+    here = [one for one in standing if _stands_in(one, shown)]
     return list({one.id: one for one in (*matching, *here)}.values())[:MOST_FINDINGS]
 
 
