@@ -67,7 +67,7 @@ def correlate(
     (selection,) = local.select([repo])
     trace = traces.parse(text)
     pairs = tuple(PathMapping(*one) for one in mappings)
-    with open_root(resolve(str(selection.top), [Path("/")])) as tree:
+    with open_root(resolve(str(selection.top), [selection.top])) as tree:
         entries = tree.discover(wanted=_is_code).entries
         index = PathIndex(one.path for one in entries)
         crash = crash_of(trace, index, pairs)

@@ -107,7 +107,12 @@ class Scene:
             position = 0
             first = self.program.place_of(crash.frames[0]) if crash.frames else None
             outermost = first.key if first is not None else None
+            seen: set[tuple[str | None, int | None, str | None]] = set()
             for index, frame in reversed(tuple(enumerate(crash.frames))):
+                spot = (frame.project_path, frame.line, frame.function)
+                if spot in seen or frame.project_path is None:  # a recursion comes by for thousands of times
+                    continue
+                seen.add(spot)
                 place = self.program.place_of(frame)
                 if place is None:
                     continue

@@ -1,0 +1,123 @@
+"""`hefesto correlate`: a trace in, the function at fault out, without a server."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import argv
+
+CODE = """
+def find(items, name):
+    for item in items:
+        if item.name == name:
+            return item
+
+
+def total(items, name):
+    item = find(items, name)
+    return item.price * 2
+"""
+TRACE = """Traceback (most recent call last):
+  File "/srv/release/pay/cart.py", line 10, in total
+    return item.price * 2
+AttributeError: 'NoneType' object has no attribute 'price'
+"""
+
+
+@pytest.fixture
+def shop(tree: Path) -> Path:
+    (tree / "pay" / "cart.py").write_text(CODE)
+    return tree
+
+
+def run(
+    environ: dict[str, str], cwd: Path, *arguments: str | Path, text: str = TRACE
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        argv("correlate", *arguments), cwd=cwd, env=environ, input=text, capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_a_trace_on_standard_input_leads_to_the_code(environ: dict[str, str], shop: Path) -> None:
+    done = run(environ, shop)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "AttributeError" in done.stdout
+    assert "total  pay/cart.py:10" in done.stdout
+    assert "return item.price * 2" in done.stdout
+    assert "none of these" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_json_has_the_shape_of_the_services_answer(environ: dict[str, str], shop: Path) -> None:
+    answer = json.loads(run(environ, shop, "--format", "json").stdout)
+    first = answer["suspect_functions"][0]
+    assert (first["file_path"], first["function_name"], first["line_number"]) == ("pay/cart.py", "total", 10)
+    assert set(first["evidence"][0]) == {"feature", "value", "contribution"}
+    assert answer["frames"][0]["project_path"] == "pay/cart.py"
+    assert answer["frames"][0]["in_app"] is True
+    assert {
+        "correlation_id", "alert_id", "correlation_found", "confidence_score", "matching_findings",
+        "suspect_commits", "suggested_root_cause", "related_files", "recommended_actions", "cost_estimate",
+        "model_version",
+    } <= set(answer)  # fmt: skip
+
+
+def test_a_file_and_another_folder(environ: dict[str, str], shop: Path, tmp_path: Path) -> None:
+    file = tmp_path / "trace.txt"
+    file.write_text(TRACE)
+    done = run(environ, tmp_path, file, "--repo", shop)
+    assert "total  pay/cart.py:10" in done.stdout
+
+
+def test_a_mapping_of_paths(environ: dict[str, str], shop: Path) -> None:
+    text = TRACE.replace("/srv/release/pay/", "/bundle/x/")
+    mapped = run(environ, shop, "--map", "/bundle/x=pay", "--format", "json", text=text)
+    assert json.loads(mapped.stdout)["frames"][0]["project_path"] == "pay/cart.py"
+
+
+def test_it_says_so_when_it_knows_nothing(environ: dict[str, str], shop: Path) -> None:
+    for text in ("", "all is well\n", TRACE.replace("cart.py", "unheard_of.py")):
+        done = run(environ, shop, text=text)
+        assert done.returncode == 0
+        assert "Nobody is suspected" in done.stdout
+        assert "What to do" in done.stdout
+
+
+def test_wrong_use_is_2_and_what_cannot_be_read_is_3(environ: dict[str, str], shop: Path) -> None:
+    assert run(environ, shop, "--map", "nonsense").returncode == 2
+    assert run(environ, shop, "--repo", shop / "nowhere").returncode == 2
+    missing = run(environ, shop, shop / "nowhere.txt")
+    assert missing.returncode == 3
+    assert "nowhere.txt" in missing.stderr
+
+
+def test_findings_of_an_earlier_analysis_take_part(environ: dict[str, str], shop: Path) -> None:
+    code = 'def names(db, user):\n    return db.execute(f"SELECT * FROM users WHERE name = {user}")\n'
+    (shop / "pay" / "names.py").write_text(code)
+    trace = """Traceback (most recent call last):
+  File "/srv/pay/names.py", line 2, in names
+    return db.execute(f"SELECT * FROM users WHERE name = {user}")
+sqlite3.OperationalError: near "O": syntax error
+"""
+    assert json.loads(run(environ, shop, "--format", "json", text=trace).stdout)["matching_findings"] == []
+    subprocess.run(argv("analyze", shop, "--quiet"), cwd=shop, env=environ, check=True, capture_output=True)
+    answer = json.loads(run(environ, shop, "--format", "json", text=trace).stdout)
+    (match,) = answer["matching_findings"]
+    assert (match["file_path"], match["line_number"]) == ("pay/names.py", 2)
+    assert answer["correlation_found"] is True
+
+
+def test_the_trace_drives_no_terminal(environ: dict[str, str], shop: Path) -> None:
+    done = run(environ, shop, text=TRACE.replace("'NoneType'", "'\x1b[2J\x9b31mNone'"))
+    assert "\x1b" not in done.stdout
+    assert "\x9b" not in done.stdout
+
+
+def test_nothing_is_written_into_the_tree(environ: dict[str, str], shop: Path) -> None:
+    before = sorted(shop.rglob("*"))
+    run(environ, shop)
+    assert sorted(shop.rglob("*")) == before

@@ -1,0 +1,266 @@
+"""From a crash to the function at fault: each principle on a small program."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from hefesto_api.analyzers.facts import extract
+from hefesto_api.domain import traces
+from hefesto_api.domain.correlation import (
+    Change,
+    Crash,
+    CrashFrame,
+    Incident,
+    KnownFinding,
+    Learned,
+    Ranking,
+    Tally,
+    gather,
+    rank,
+)
+from hefesto_api.domain.mapping import PathIndex, crash_of
+
+CART = """
+def find(items, name):
+    for item in items:
+        if item.name == name:
+            return item
+
+
+def total(items, name):
+    item = find(items, name)
+    return item.price * 2
+
+
+def checkout(request):
+    return total(request.items, request.name)
+"""
+CART_TRACE = """Traceback (most recent call last):
+  File "/srv/shop/cart.py", line 14, in checkout
+    return total(request.items, request.name)
+  File "/srv/shop/cart.py", line 10, in total
+    return item.price * 2
+AttributeError: 'NoneType' object has no attribute 'price'
+"""
+
+
+def correlate(files: dict[str, str], trace: str, **more: object) -> Ranking:
+    index = PathIndex(files)
+    crash = crash_of(traces.parse(trace), index)
+    code = gather(crash, lambda path: extract(path, files[path].encode()), index)
+    return rank(crash, code, **more)  # type: ignore[arg-type]
+
+
+def cart(**more: object) -> Ranking:
+    return correlate({"shop/cart.py": CART}, CART_TRACE, **more)
+
+
+def names(ranking: Ranking) -> list[str]:
+    return [one.function_name for one in ranking.suspects]
+
+
+def chance(ranking: Ranking, name: str) -> float:
+    return next((one.probability for one in ranking.suspects if one.function_name == name), 0.0)
+
+
+def whole(ranking: Ranking) -> float:
+    return sum(one.probability for one in ranking.suspects) + ranking.none_probability
+
+
+def test_the_probabilities_are_those_of_all_there_is() -> None:
+    ranking = cart()
+    assert whole(ranking) == pytest.approx(1.0, abs=0.001)
+    assert all(0.0 <= one.probability <= 1.0 for one in ranking.suspects)
+    assert [one.probability for one in ranking.suspects] == sorted(
+        (one.probability for one in ranking.suspects), reverse=True
+    )
+
+
+def test_the_same_question_gets_the_same_answer() -> None:
+    assert msgspec.json.encode(cart()) == msgspec.json.encode(cart())
+
+
+def test_who_may_have_returned_none_is_a_suspect_though_not_in_the_trace() -> None:
+    ranking = cart()
+    found = next(one for one in ranking.suspects if one.function_name == "find")
+    features = {one.feature: one.contribution for one in found.evidence}
+    assert features["may return nothing"] > 0
+    assert features["not in the trace"] == 0
+    assert found.probability > chance(ranking, "checkout") / 2
+
+
+def test_the_answer_says_in_words_what_to_do() -> None:
+    ranking = cart()
+    assert ranking.root_cause is not None
+    assert names(ranking)[0] in ranking.root_cause
+    assert any("shop/cart.py" in one for one in ranking.actions)
+    assert ranking.related_files == ("shop/cart.py",)
+
+
+def test_who_made_the_value_is_suspected_before_who_stumbled_over_it() -> None:
+    files = {
+        "app/tools.py": "def shout(text):\n    return text.upper()\n",
+        "app/greet.py": "from app.tools import shout\n\n\ndef greet(users):\n"
+        "    name = users.get('name')\n    parts = [name]\n    return shout(parts[0])\n",
+    }
+    trace = """Traceback (most recent call last):
+  File "/app/greet.py", line 7, in greet
+    return shout(parts[0])
+  File "/app/tools.py", line 2, in shout
+    return text.upper()
+AttributeError: 'NoneType' object has no attribute 'upper'
+"""
+    assert names(correlate(files, trace))[0] == "greet"
+
+
+def test_who_runs_the_statement_is_not_who_wrote_it() -> None:
+    files = {
+        "app/db.py": "class Db:\n    def execute(self, sql, args):\n"
+        "        return self.cursor.execute(sql, args)\n",
+        "app/orders.py": "def open_orders(db, user):\n"
+        "    rows = db.execute('SELECT * FORM orders WHERE user = ?', [user])\n    return list(rows)\n",
+    }
+    trace = """Traceback (most recent call last):
+  File "/app/orders.py", line 2, in open_orders
+    rows = db.execute('SELECT * FORM orders WHERE user = ?', [user])
+  File "/app/db.py", line 3, in execute
+    return self.cursor.execute(sql, args)
+sqlite3.OperationalError: near "FORM": syntax error
+"""
+    assert names(correlate(files, trace))[0] == "open_orders"
+
+
+def test_an_attribute_that_was_never_set_is_its_makers_fault() -> None:
+    files = {
+        "app/lint.py": "class Lint:\n    def __init__(self, path):\n        self.path = path\n\n"
+        "    def add(self, name):\n        self.counts = {name: 1}\n        return self.counts\n\n"
+        "    def show(self):\n        return self.counts\n"
+    }
+    trace = """Traceback (most recent call last):
+  File "/app/lint.py", line 10, in show
+    return self.counts
+AttributeError: 'Lint' object has no attribute 'counts'
+"""
+    ranking = correlate(files, trace)
+    assert {"Lint.__init__", "Lint.add"} & set(names(ranking)[:2])
+    assert chance(ranking, "Lint.__init__") > 0.05
+
+
+def test_a_wrapper_only_hands_on() -> None:
+    body = "\n".join(f"    total += rows[{n}]" for n in range(8))
+    files = {
+        "app/work.py": f"def work(rows):\n    total = 0\n{body}\n    return total\n\n\n"
+        "def wrapper(rows):\n    return work(rows)\n\n\n"
+        "def start(path):\n    rows = [1]\n    return wrapper(rows)\n"
+    }
+    trace = """Traceback (most recent call last):
+  File "/app/work.py", line 20, in start
+    return wrapper(rows)
+  File "/app/work.py", line 16, in wrapper
+    return work(rows)
+  File "/app/work.py", line 4, in work
+    total += rows[1]
+IndexError: list index out of range
+"""
+    ranking = correlate(files, trace)
+    assert chance(ranking, "wrapper") < min(chance(ranking, "work"), chance(ranking, "start"))
+
+
+def test_a_function_is_found_by_its_name_when_lines_have_moved() -> None:
+    moved = "# a new line\n" * 40 + CART
+    ranking = correlate({"shop/cart.py": moved}, CART_TRACE)
+    assert names(ranking)[0] in ("total", "find")
+    line = next(one.line_number for one in ranking.suspects if one.function_name == "total")
+    assert moved.splitlines()[line - 1].strip() == "return item.price * 2"
+
+
+def test_what_was_just_deployed_weighs_and_what_was_not_is_no_suspect() -> None:
+    new = Change(
+        commit_hash="a" * 40, path="shop/cart.py", function_name="find", is_deployed=True, is_new=True
+    )
+    other = Change(
+        commit_hash="b" * 40, path="shop/cart.py", function_name="find", is_deployed=False, is_new=True
+    )
+    elsewhere = Change(
+        commit_hash="c" * 40, path="shop/cart.py", function_name="refund", is_deployed=True, is_new=True
+    )
+    before, after = cart(), cart(changes=[new, other, elsewhere])
+    assert chance(after, "find") > chance(before, "find")
+    assert [one.commit_hash for one in after.commits] == ["a" * 40]
+    undeployed = cart(changes=[other])
+    assert chance(undeployed, "find") == chance(before, "find")
+    assert undeployed.commits == ()
+    found = next(one for one in undeployed.suspects if one.function_name == "find")
+    assert "changed by a commit that is not deployed" in {one.feature for one in found.evidence}
+
+
+def finding(kind: str, function: str) -> KnownFinding:
+    return KnownFinding(
+        id=kind, path="shop/cart.py", line=9, type=kind, function_name=function, confidence=1.0
+    )
+
+
+def test_a_finding_counts_by_its_rule_not_by_its_place() -> None:
+    ranking = cart(findings=[finding("none_comparison", "total"), finding("long_function", "total")])
+    assert [one.finding_id for one in ranking.findings] == ["none_comparison"]
+    assert 0.0 < ranking.findings[0].match_confidence <= 1.0
+    assert chance(cart(findings=[finding("long_function", "total")]), "total") == chance(cart(), "total")
+
+
+def test_feedback_moves_answers_its_way_and_never_out_of_bounds() -> None:
+    key = "none_comparison|AttributeError"
+    found = finding("none_comparison", "total")
+    plain = cart(findings=[found]).findings[0].match_confidence
+    for many in (1, 10, 10**9):
+        praised = Learned(project_rules={key: Tally(many, 0)}, signals={"may return nothing": Tally(many, 0)})
+        blamed = Learned(project_rules={key: Tally(0, many)}, signals={"may return nothing": Tally(0, many)})
+        better, worse = cart(findings=[found], learned=praised), cart(findings=[found], learned=blamed)
+        assert better.findings[0].match_confidence > plain
+        assert not worse.findings or worse.findings[0].match_confidence < plain
+        up = cart(learned=Learned(signals=praised.signals))
+        down = cart(learned=Learned(signals=blamed.signals))
+        assert chance(up, "find") > chance(cart(), "find") > chance(down, "find")
+        for ranking in (better, worse):
+            assert whole(ranking) == pytest.approx(1.0, abs=0.001)
+            assert all(0.0 <= one.match_confidence <= 1.0 for one in ranking.findings)
+
+
+def test_past_incidents_count_as_they_were_judged() -> None:
+    past = {"path": "shop/cart.py", "function_name": "checkout", "error_type": "AttributeError"}
+    confirmed, rejected = Incident(confirmed=True, **past), Incident(confirmed=False, **past)  # type: ignore[arg-type]
+    assert (
+        chance(cart(incidents=[confirmed]), "checkout")
+        > chance(cart(), "checkout")
+        > chance(cart(incidents=[rejected]), "checkout")
+    )
+
+
+def test_without_a_frame_of_the_project_nobody_is_suspected() -> None:
+    ranking = correlate({"other.py": "x = 1\n"}, CART_TRACE)
+    assert (ranking.suspects, ranking.none_probability, ranking.root_cause) == ((), 1.0, None)
+    assert ranking.actions
+
+
+def test_a_frame_whose_code_cannot_be_read_is_a_suspect_all_the_same() -> None:
+    crash = Crash(
+        error_type="RuntimeError",
+        frames=(CrashFrame(file="a.rb", line=3, function="pay", in_app=True, project_path="a.rb"),),
+    )
+    (only,) = rank(crash, {}).suspects
+    assert (only.file_path, only.function_name, only.line_number) == ("a.rb", "pay", 3)
+
+
+def test_endless_recursion_and_endless_messages_are_survived() -> None:
+    frame = CrashFrame(file="cart.py", line=10, function="total", in_app=True, project_path="shop/cart.py")
+    facts = extract("shop/cart.py", CART.encode())
+    assert facts is not None
+    for kind, text in (
+        ("RecursionError", "deep"),
+        (None, None),
+        ("\x00", "a_b('" * 100_000),
+        ("KeyError", ""),
+    ):
+        crash = Crash(error_type=kind, error_message=text, frames=(frame,) * 10_000)
+        ranking = rank(crash, {"shop/cart.py": facts})
+        assert whole(ranking) == pytest.approx(1.0, abs=0.001)
+        assert names(ranking)[0] == "total"
