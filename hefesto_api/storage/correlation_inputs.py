@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from hefesto_api.domain.correlation import Incident
+from hefesto_api.storage import hot
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses
 from hefesto_api.storage.base import Text, clean, dump_json
 from hefesto_api.storage.contents import contents, project_files
+from hefesto_api.storage.correlations import alert_suspects
 from hefesto_api.storage.findings import findings
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import file_counts
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.base import Session
 
 MOST_FINDINGS = 400
+MOST_INCIDENTS = 200
 
 
 class LatestAnalysis(NamedTuple):
@@ -52,15 +56,12 @@ class NearFinding(NamedTuple):
     status: str
     confidence: float
     function_name: str | None
-    reason: str | None
-    updated_by: str | None
-    updated_at: datetime
 
 
 def latest_analysis(session: Session, project_id: str) -> LatestAnalysis | None:
     """Return the latest completed analysis of a project: with another one its files may be others."""
-    row = session.execute(_LATEST, {"project": project_id}).first()
-    return None if row is None else LatestAnalysis(*row)
+    rows = hot.fetch(session, _LATEST, {"project": project_id})
+    return LatestAnalysis(*rows[0]) if rows else None
 
 
 def analysed_paths(session: Session, project_id: str) -> list[str]:
@@ -88,15 +89,45 @@ def findings_in(
     """
     if not paths:
         return []
-    asked: dict[str, Any] = {"project": project_id, "paths": _listed(paths)}
+    asked: dict[str, Any] = {"project": project_id, "paths": listed(paths)}
     if rules is not None:
-        asked["rules"] = _listed(rules)
+        asked["rules"] = listed(rules)
     statement = _findings(session.dialect.name, of_rules=rules is not None)
-    return [NearFinding(*row) for row in session.execute(statement, asked)]
+    return [NearFinding(*row) for row in hot.fetch(session, statement, asked)]
 
 
-def _listed(values: Collection[str]) -> str:
+def listed(values: Collection[str]) -> str:
+    """Return texts as the one parameter that `each` reads."""
     return dump_json([clean(value) for value in values])
+
+
+def known_incidents(
+    session: Session, project_id: str, paths: Collection[str], except_alert: str | None = None
+) -> list[Incident]:
+    """Return former alerts in functions of some files, the latest first; an alert is no evidence for itself.
+
+    Those count that a person judged, and the one function each alert was laid to with more than even odds.
+    """
+    asked = {
+        "project": project_id,
+        "paths": listed(paths),
+        "not_alert": except_alert or "",
+    }
+    rows = hot.fetch(session, _incidents(session.dialect.name), asked)
+    return [
+        Incident(
+            path=row[0],
+            function_name=row[1],
+            error_type=row[2],
+            confirmed=None if row[3] is None else bool(row[3]),
+            timestamp=_moment(row[4]),
+        )
+        for row in rows
+    ]
+
+
+def _moment(value: Any) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
 
 
 def slug_of_service(session: Session, service_name: str) -> str | None:
@@ -106,7 +137,8 @@ def slug_of_service(session: Session, service_name: str) -> str | None:
 
 def open_alert(session: Session, project_id: str, fingerprint: str) -> str | None:
     """Return our id of the alert of a cause that is still open."""
-    return session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
+    rows = hot.fetch(session, _OPEN, {"key": f"{project_id}:{fingerprint}"})
+    return rows[0][0] if rows else None
 
 
 _SERVICES = sa.select(projects.c.slug, projects.c.service_names).order_by(projects.c.id)
@@ -128,14 +160,15 @@ _CONTENT = (
     .limit(1)
 )
 _f = findings.c
+_s = alert_suspects.c
 
 
 @cache
 def _findings(dialect: str, *, of_rules: bool) -> sa.Select[Any]:
     """Build the statement; lists go in as one JSON text, which costs less than a parameter for each."""
-    wanted = [_f.file_path.in_(_each(dialect, "paths"))]
+    wanted = [_f.file_path.in_(each(dialect, "paths"))]
     if of_rules:
-        wanted.append(_f.rule_id.in_(_each(dialect, "rules")))
+        wanted.append(_f.rule_id.in_(each(dialect, "rules")))
     return (
         sa.select(*(_f[name] for name in NearFinding._fields))
         .where(_f.project_id == _PROJECT, _f.status != "resolved", *wanted)
@@ -144,8 +177,24 @@ def _findings(dialect: str, *, of_rules: bool) -> sa.Select[Any]:
     )
 
 
-def _each(dialect: str, name: str) -> sa.TextualSelect:
+def each(dialect: str, name: str) -> sa.TextualSelect:
+    """Return the SELECT of the texts in a parameter, for a condition with `in_`."""
     if dialect == "sqlite":
         return sa.text(f"SELECT value FROM json_each(:{name})").columns(sa.column("value", Text))  # noqa: S608
-    each = f"SELECT value FROM jsonb_array_elements_text(CAST(:{name} AS jsonb))"  # noqa: S608
-    return sa.text(each).columns(sa.column("value", Text))
+    texts = f"SELECT value FROM jsonb_array_elements_text(CAST(:{name} AS jsonb))"  # noqa: S608
+    return sa.text(texts).columns(sa.column("value", Text))
+
+
+@cache
+def _incidents(dialect: str) -> sa.Select[Any]:
+    return (
+        sa.select(_s.file_path, _s.function_name, _s.error_type, _s.confirmed, _s.seen_at)
+        .where(
+            _s.project_id == sa.bindparam("project", type_=Text),
+            _s.file_path.in_(each(dialect, "paths")),
+            _s.alert_id != sa.bindparam("not_alert", type_=Text),
+            sa.or_(_s.confirmed.is_not(None), _s.probability > 0.5),
+        )
+        .order_by(_s.seen_at.desc())
+        .limit(MOST_INCIDENTS)
+    )

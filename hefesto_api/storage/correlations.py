@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,7 +12,6 @@ import orjson
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain.correlation import Incident
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.base import Blob, Session, Text, UtcDateTime, metadata, upsert, wire
@@ -62,7 +61,6 @@ alert_suspects = sa.Table(
     sa.Index(None, "project_id", "file_path", "seen_at"),
 )
 
-MOST_INCIDENTS = 200
 MOST_OF_A_FINDING = 100
 
 
@@ -193,20 +191,6 @@ def incidents_of(session: Session, finding_id: str) -> list[dict[str, Any]]:
     return [dict(row) for row in session.execute(_OF_FINDING, {"finding": finding_id}).mappings()]
 
 
-def known_incidents(
-    session: Session, project_id: str, paths: Collection[str], except_alert: str | None = None
-) -> list[Incident]:
-    """Return former alerts in functions of some files, the latest first; an alert is no evidence for itself.
-
-    Those count that a person judged, and the one function each alert was laid to with more than even odds.
-    """
-    asked = {"project": project_id, "paths": list(paths), "not_alert": except_alert or ""}
-    return [
-        Incident(path=row[0], function_name=row[1], error_type=row[2], confirmed=row[3], timestamp=row[4])
-        for row in session.execute(_INCIDENTS, asked)
-    ]
-
-
 def packed(inputs: bytes) -> bytes:
     """Compress what a correlation was made from, for `CorrelationRecord.inputs`."""
     return zlib.compress(inputs, 1)
@@ -275,16 +259,4 @@ _OF_FINDING = (
     .where(finding_incidents.c.finding_id == sa.bindparam("finding"))
     .order_by(alerts.c.last_seen.desc(), alerts.c.id.desc())
     .limit(MOST_OF_A_FINDING)
-)
-_s = alert_suspects.c
-_INCIDENTS = (
-    sa.select(_s.file_path, _s.function_name, _s.error_type, _s.confirmed, _s.seen_at)
-    .where(
-        _s.project_id == sa.bindparam("project"),
-        _s.file_path.in_(sa.bindparam("paths", expanding=True)),
-        _s.alert_id != sa.bindparam("not_alert"),
-        sa.or_(_s.confirmed.is_not(None), _s.probability > 0.5),
-    )
-    .order_by(_s.seen_at.desc())
-    .limit(MOST_INCIDENTS)
 )

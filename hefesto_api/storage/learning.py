@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain.correlation import Learned, Tally
+from hefesto_api.storage import hot
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.correlations import correlations
@@ -148,7 +149,7 @@ def add(session: Session, project_id: str, counts: Iterable[Count], *, sign: int
 def learned(session: Session, project_id: str) -> Learned:
     """Return what was learned, for everybody and in a project."""
     found: dict[tuple[bool, str], dict[str, Tally]] = {}
-    for scope, kind, key, confirmed, rejected in session.execute(_LEARNED, {"project": project_id}):
+    for scope, kind, key, confirmed, rejected in hot.fetch(session, _LEARNED, {"project": project_id}):
         tally = Tally(max(confirmed, 0), max(rejected, 0))
         found.setdefault((scope == EVERYBODY, kind), {})[key] = tally
     return Learned(
@@ -225,7 +226,10 @@ _IS_IT = sa.and_(
 _DROP = sa.delete(correlation_feedback).where(_IS_IT)
 _SET_TAKEN = sa.update(correlation_feedback).where(_IS_IT, _f.is_taken.is_(sa.false())).values(is_taken=True)
 _LEARNED = sa.select(learned_counts).where(
-    learned_counts.c.scope.in_([EVERYBODY, sa.bindparam("project", type_=Text)])
+    sa.or_(
+        learned_counts.c.scope == sa.literal_column("''"),
+        learned_counts.c.scope == sa.bindparam("project", type_=Text),
+    )
 )
 _SWEEP = sa.delete(correlations).where(
     correlations.c.id.in_(

@@ -10,7 +10,15 @@ from hefesto_api.domain import clock, ids
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.correlation import Learned, Tally
 from hefesto_api.domain.errors import NotFound
-from hefesto_api.storage import alerts, code_facts, correlations, learning, projects, upkeep
+from hefesto_api.storage import (
+    alerts,
+    code_facts,
+    correlation_inputs,
+    correlations,
+    learning,
+    projects,
+    upkeep,
+)
 from hefesto_api.storage.correlations import CorrelationRecord, Named
 from hefesto_api.storage.learning import RULE, SIGNAL, Count, Feedback
 from tests.storage.factories import finding
@@ -64,10 +72,10 @@ def test_an_alert_is_no_evidence_for_itself(db: Database) -> None:
         correlations.record(session, _correlation(shop, one), functions=[PLACE, weak])
         correlations.record(session, _correlation(shop, other), functions=[PLACE])
     with db.read() as session:
-        found = correlations.known_incidents(session, shop, ["a.py", "b.py"], one)
+        found = correlation_inputs.known_incidents(session, shop, ["a.py", "b.py"], one)
         assert [(incident.function_name, incident.error_type) for incident in found] == [("f", "KeyError")]
-        assert len(correlations.known_incidents(session, shop, ["a.py"])) == 2
-        assert correlations.known_incidents(session, shop, ["b.py"]) == []
+        assert len(correlation_inputs.known_incidents(session, shop, ["a.py"])) == 2
+        assert correlation_inputs.known_incidents(session, shop, ["b.py"]) == []
 
 
 def test_what_a_person_judged_outlives_the_next_correlation(db: Database) -> None:
@@ -79,11 +87,11 @@ def test_what_a_person_judged_outlives_the_next_correlation(db: Database) -> Non
         correlations.judge(session, made, Named("a.py", "g", 0.1), confirmed=True)
         correlations.judge(session, made, PLACE, confirmed=False)
         correlations.record(session, _correlation(shop, alert), functions=[Named("b.py", "h", 0.9)])
-        found = correlations.known_incidents(session, shop, ["a.py", "b.py"])
+        found = correlation_inputs.known_incidents(session, shop, ["a.py", "b.py"])
         judged = {incident.function_name: incident.confirmed for incident in found}
         assert judged == {"g": True, "f": False, "h": None}
         correlations.judge(session, made, PLACE, confirmed=None)
-        found = correlations.known_incidents(session, shop, ["a.py"])
+        found = correlation_inputs.known_incidents(session, shop, ["a.py"])
         assert {incident.function_name: incident.confirmed for incident in found} == {"g": True, "f": None}
 
 

@@ -23,7 +23,6 @@ from hefesto_api.features.iris.running import Running, running
 from hefesto_api.features.iris.sources import Sources
 from hefesto_api.storage import (
     correlation_inputs,
-    correlations,
     learning,
 )
 from hefesto_api.storage.correlations import CorrelationRecord
@@ -210,7 +209,7 @@ def _inputs(
         files={path: read.hashes.get(path) for path in read.facts},
         findings=[_known(one) for one in near.values()],
         changes=changes.of(read.crash, read.facts, read.incoming.timestamp or clock.now()),
-        incidents=correlations.known_incidents(session, project_id, paths, open_alert),
+        incidents=correlation_inputs.known_incidents(session, project_id, paths, open_alert),
         learned=learned,
     )
 

@@ -17,7 +17,7 @@ from hefesto_api.domain.errors import NotFound
 from hefesto_api.features.iris import knowledge, past
 from hefesto_api.features.iris.correlating import correlate
 from hefesto_api.features.iris.telling import Reopened
-from hefesto_api.storage import alerts, code_facts, correlations, incidents, projects
+from hefesto_api.storage import alerts, code_facts, correlations, findings, incidents, projects
 from hefesto_api.storage.correlations import CorrelationRecord, Named
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def record(
         told = _with_error(found.incoming, found.inputs.crash)
         recorded = alerts.record(session, project.id, told, found.fingerprint, announced=False)
         alert_id = recorded.alert_id
-    reopened = [one for one in _to_reopen(desk, found) if _reopen(session, found, alert_id, one)]
+    reopened = [one for one in _to_reopen(session, desk, found) if _reopen(session, found, alert_id, one)]
     made = _record(session, found, project, alert_id, reopened)
     code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
     if found.to_index is not None:
@@ -82,13 +82,17 @@ def _with_error(incoming: IncomingAlert, crash: Crash) -> IncomingAlert:
     return replace(incoming, **missing) if missing else incoming
 
 
-def _to_reopen(desk: Desk, found: Correlated) -> list[Reopened]:
-    matches = ((one, found.near.get(one.finding_id)) for one in found.ranking.findings)
-    return [
-        Reopened(near, one.match_confidence)
-        for one, near in matches
-        if near is not None and near.status in incidents.PUT_ASIDE and one.match_confidence >= desk.threshold
+def _to_reopen(session: Session, desk: Desk, found: Correlated) -> list[Reopened]:
+    """Return the matching findings that are put aside, as they are before they are opened."""
+    sure = (one for one in found.ranking.findings if one.match_confidence >= desk.threshold)
+    aside = [
+        one
+        for one in sure
+        if one.finding_id in found.near and found.near[one.finding_id].status in incidents.PUT_ASIDE
     ]
+    with suppress(NotFound):
+        return [Reopened(findings.get(session, one.finding_id), one.match_confidence) for one in aside]
+    return []
 
 
 def _reopen(session: Session, found: Correlated, alert_id: str, one: Reopened) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from hefesto_api.domain.correlation import CommitSuspect, CrashFrame, Evidence, FindingMatch, Suspect
     from hefesto_api.features.iris.running import Running
     from hefesto_api.storage.correlation_inputs import NearFinding
+    from hefesto_api.storage.findings import FindingRecord
     from hefesto_api.storage.projects import ProjectRecord
 
 DIGITS = 4
@@ -24,7 +25,7 @@ DIGITS = 4
 class Reopened(Struct, frozen=True):
     """A finding that had been put aside and takes part in the incident: who said what of it."""
 
-    finding: NearFinding
+    finding: FindingRecord
     match_confidence: float
 
     @property
