@@ -140,9 +140,8 @@ def _error(
             yield f"{'raises' if raises else 'crashes'} over what it was given, which {where}", 1.0
         if misses_own(one, told):
             yield "misses an attribute of its own object", 1.0
-    elif one.relation == c.TRACE:
-        if raises and one.position == 1:
-            yield "calls what raises it", 1.0
+    elif one.relation == c.TRACE and raises and one.position == 1:
+        yield "calls what raises it", 1.0
     if one is scene.flow.origin:
         refused = raises and top is not None and not is_lookup(top, told)
         yield "made the value that was " + ("refused" if refused else "handed in"), 1.0

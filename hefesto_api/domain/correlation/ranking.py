@@ -9,7 +9,7 @@ from hefesto_api.domain.correlation import commits, rules, words
 from hefesto_api.domain.correlation.candidates import TRACE, Scene
 from hefesto_api.domain.correlation.features import of_scene
 from hefesto_api.domain.correlation.model import Evidence, Ranking, Suspect
-from hefesto_api.domain.correlation.weights import NONE_OF_THESE, SCALE, weight
+from hefesto_api.domain.correlation.weights import NONE_OF_THESE, scale, weight
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,11 +38,11 @@ def rank(
     """
     scene = Scene(crash, code)
     beside = Beside(scene, findings, changes, incidents, learned)
-    weighed = []
+    weighed, sureness = [], scale(len(scene.trace))
     for candidate, features in of_scene(scene):
         features.update(beside.features(candidate))
         contributions = {name: weight(name, learned) * value for name, value in features.items()}
-        weighed.append((sum(contributions.values()) * SCALE, candidate, features, contributions))
+        weighed.append((sum(contributions.values()) * sureness, candidate, features, contributions))
     highest = max([NONE_OF_THESE, *(score for score, *_ in weighed)])
     odds = [exp(score - highest) for score, *_ in weighed]
     whole = sum(odds) + exp(NONE_OF_THESE - highest)

@@ -82,9 +82,8 @@ WEIGHTS: Final[dict[str, float]] = {
     "was at fault before": 0.8,
     "was suspected wrongly before": -0.8,
 }
-NONE_OF_THESE: Final = 2.3
-SCALE: Final = 1.0
-"""What the sum of a candidate's features is multiplied with: less than one is less sure of itself."""
+NONE_OF_THESE: Final = 2.6
+SURENESS, DOUBT, LEAST_SURE = 1.3, 0.08, 0.9
 STRONGEST_LEARNED: Final = 0.7
 OWN_COUNTS: Final = 3.0  # a verdict in the project itself is worth so many from elsewhere
 
@@ -95,6 +94,11 @@ def weight(feature: str, learned: Learned | None = None) -> float:
     if learned is None:
         return given
     return given + shift(learned.signals.get(feature), learned.project_signals.get(feature))
+
+
+def scale(functions: int) -> float:
+    """Return what scores are multiplied with: the more of the project a crash went through, the less sure."""
+    return max(SURENESS - DOUBT * log(1 + functions), LEAST_SURE)
 
 
 def shift(everybody: Tally | None, own: Tally | None) -> float:
