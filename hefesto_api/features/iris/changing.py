@@ -83,9 +83,21 @@ class Changes:
         now = next(iter(named), None)
         if now is None:
             return
-        for one in self._changes(path, now.start_line, now.end_line, self._head):
-            if past.is_contained(self._session, self._project_id, one.commit.hash, at) is False:
-                yield self._told(one, path, function, is_deployed=False)
+        for one in self._missing(path, now.start_line, now.end_line, at, self._head):
+            yield self._told(one, path, function, is_deployed=False)
+
+    def _missing(self, path: str, first: int, last: int, at: str, head: str) -> tuple[PastChange, ...]:
+        """Return the changes as of the head that the running commit does not contain."""
+        place = ("missing", self._project_id, self._state, at, head, path, first, last)
+        found: tuple[PastChange, ...] | None = self._memory.get(place)
+        if found is None:
+            found = tuple(
+                one
+                for one in self._changes(path, first, last, head)
+                if past.is_contained(self._session, self._project_id, one.commit.hash, at) is False
+            )
+            self._memory.keep(place, found, SIZE * (1 + len(found)))
+        return found
 
     def _changes(self, path: str, first: int, last: int, at: str) -> tuple[PastChange, ...]:
         place = ("changes", self._project_id, self._state, at, path, first, last)

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
     from hefesto_api.storage.projects import ProjectRecord
 
-SIZE = 2_000  # bytes that a frame of a crash takes in memory, with what is known of it
+SIZE = 1_000  # bytes that a frame of a crash takes in memory
 
 
 class Desk(NamedTuple):
@@ -125,9 +125,11 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
     revision = ran.known or (sources.resolve(ran.commit) if ran.commit else None)
     code = knowledge.Code(desk.db, desk.memory, sources, project.id, state, revision)
     place = ("crash", project.id, project.revision, state, revision, _digest(incoming))
-    seen = desk.memory.get(place) or _see(incoming, where, code, is_analysed=is_analysed)
-    if seen.crash.frames and not code.fresh:  # what is fresh is kept with the answer, and read then
-        desk.memory.keep(place, seen, SIZE * (1 + len(seen.crash.frames)))
+    seen: _Seen | None = desk.memory.get(place)
+    if seen is None:
+        seen = _see(incoming, where, code, is_analysed=is_analysed)
+        if seen.crash.frames and not code.fresh:  # else it is not certain yet that facts are on record
+            desk.memory.keep(place, seen, SIZE * (1 + len(seen.crash.frames)) + code.unpacked)
     crash, facts = seen.crash, seen.facts
     newer = _newer(crash, facts, code, head) if head and head != ran.known else {}
     read = _Read(incoming, seen.fingerprint, crash, facts, seen.hashes, ran, newer)

@@ -35,15 +35,30 @@ if TYPE_CHECKING:
     from hefesto_api.storage.projects import ProjectRecord
 
 SIZE_OF_PATH = 300  # bytes that a path takes in an index
-SWELLING = 12  # what facts take in memory, for each byte of them packed
 SMALLEST = 500
+SWELLING = 10  # what facts take in memory, for each byte of them packed
 
 
 class Known(NamedTuple):
-    """The facts of a file (None: there are none), and the hash that they are kept by (None: not kept)."""
+    """The facts of a file, packed (None: there are none), and the hash they are kept by (None: not kept).
 
-    facts: FileFacts | None
+    They are unpacked for each crash: packed they take a tenth of the room.
+    """
+
+    packed: bytes | None
     key: Key | None
+
+    def facts(self, path: str) -> FileFacts | None:
+        """Return the facts as those of a path."""
+        if self.packed is None:
+            return None
+        found = msgspec.msgpack.decode(self.packed, type=FileFacts | None)
+        return replace(found, path=path) if found is not None and found.path != path else found
+
+    @property
+    def size(self) -> int:
+        """What it takes in memory, in bytes."""
+        return SMALLEST + len(self.packed or b"")
 
 
 class Code:
@@ -69,17 +84,20 @@ class Code:
         self._state = revision or state
         self.used: dict[str, Key | None] = {}
         self.fresh: dict[Key, bytes] = {}
+        self.unpacked = 0  # bytes that the facts returned so far take
 
     def facts_of(self, path: str) -> FileFacts | None:
         """Return the facts of a file; None where nothing is known of it."""
         place = ("facts", self._project_id, self._state, path)
         known: Known | None = self._memory.get(place)
         if known is None:
-            known, size = self._read(path)
-            self._memory.keep(place, known, size)
-        if known.facts is not None:
+            known = self._read(path)
+            self._memory.keep(place, known, known.size)
+        found = known.facts(path)
+        if found is not None:
             self.used[path] = known.key
-        return known.facts
+            self.unpacked += SWELLING * known.size
+        return found
 
     def facts_at(self, path: str, commit: str) -> FileFacts | None:
         """Return the facts of a file as of another commit, from its text there alone."""
@@ -89,40 +107,40 @@ class Code:
             text = self._sources.read(path, commit)
             if text is None:
                 return None
-            known, size = self._of_text(path, text)
-            self._memory.keep(place, known, size)
-        return known.facts
+            known = self._of_text(path, text)
+            self._memory.keep(place, known, known.size)
+        return known.facts(path)
 
-    def _read(self, path: str) -> tuple[Known, int]:
+    def _read(self, path: str) -> Known:
         if structure.language_of(path) is None:
-            return Known(None, None), SMALLEST
+            return Known(None, None)
         text = self._sources.read(path, self._revision) if self._revision else None
         if text is not None:
             return self._of_text(path, text)
         with self._db.read() as session:
             content = correlation_inputs.content_of(session, self._project_id, path)
             if content is not None and (packed := _kept(session, (content.sha256, _variant(path)))):
-                return _known(packed, path, (content.sha256, _variant(path)))
+                return Known(packed, (content.sha256, _variant(path)))
         text = self._sources.read(path)
         return self._of_text(path, text) if text is not None else self._of_structure(path, content)
 
-    def _of_text(self, path: str, text: bytes) -> tuple[Known, int]:
+    def _of_text(self, path: str, text: bytes) -> Known:
         key = (sha256(text).hexdigest(), _variant(path))
         with self._db.read() as session:
             packed = _kept(session, key)
         if packed is None:
             packed = msgspec.msgpack.encode(facts.extract(path, text))
             self.fresh[key] = packed
-        return _known(packed, path, key)
+        return Known(packed, key)
 
-    def _of_structure(self, path: str, content: FileContent | None) -> tuple[Known, int]:
+    def _of_structure(self, path: str, content: FileContent | None) -> Known:
         """Name at least the functions, whose text is not to be had."""
         if content is None or content.language is None:
-            return Known(None, None), SMALLEST
+            return Known(None, None)
         with self._db.read() as session:
             named = contents.functions_of(session, content.content_id)
         found = FileFacts(path, content.language, tuple(map(_of_function, named)))
-        return Known(found, None), SMALLEST * (1 + len(named))
+        return Known(msgspec.msgpack.encode(found), None)
 
 
 def places_of(session: Session, memory: Memory, project: ProjectRecord, state: str) -> tuple[Places, bool]:
@@ -144,7 +162,7 @@ def stored(session: Session, keys: Iterable[tuple[str, Key]]) -> dict[str, FileF
     """Return the facts that are kept of paths by their hashes: what an old correlation was made from."""
     wanted = dict(keys)
     kept = code_facts.lookup(session, facts_version(), wanted.values())
-    known = {path: _known(kept[key], path, key)[0].facts for path, key in wanted.items() if key in kept}
+    known = {path: Known(kept[key], key).facts(path) for path, key in wanted.items() if key in kept}
     return {path: one for path, one in known.items() if one is not None}
 
 
@@ -161,13 +179,6 @@ def facts_version() -> str:
 
 def _kept(session: Session, key: Key) -> bytes | None:
     return code_facts.lookup(session, facts_version(), [key]).get(key)
-
-
-def _known(packed: bytes, path: str, key: Key) -> tuple[Known, int]:
-    found = msgspec.msgpack.decode(packed, type=FileFacts | None)
-    if found is not None and found.path != path:
-        found = replace(found, path=path)
-    return Known(found, key), SMALLEST + SWELLING * len(packed)
 
 
 def _variant(path: str) -> str:
