@@ -69,7 +69,8 @@ class Inputs(Struct, frozen=True):
 class Correlated(NamedTuple):
     """An answer before it is recorded.
 
-    `fresh` are facts to be kept; `revision` is the commit that ran, if the repository has it.
+    `fresh` are facts to be kept; `revision` is the commit that ran, if the repository has it; `encoded` are
+    the inputs as they are kept.
     """
 
     incoming: IncomingAlert
@@ -82,6 +83,7 @@ class Correlated(NamedTuple):
     told: dict[str, Any]
     fresh: Mapping[Key, bytes]
     revision: str | None = None
+    encoded: bytes = b""
 
     @property
     def to_index(self) -> str | None:
@@ -135,15 +137,29 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
     read = _Read(incoming, seen.fingerprint, crash, facts, seen.hashes, ran, newer)
     with desk.db.read() as session:
         near, inputs = _inputs(session, desk, project.id, read)
-    ranking = ranked(inputs, facts)
+    encoded = msgspec.json.encode(inputs)
+    ranking = _ranked_once(desk.memory, inputs, facts, encoded)
     told = telling.told(incoming, crash, ranking, near, telling.cost_of(incoming, project))
     told["deployed"] = telling.deployed(ran)
     told["recommended_actions"] += telling.advice(
         crash, ranking, ran, knows_files=len(where.index) > 0, knows_history=bool(inputs.changes)
     )
     return Correlated(
-        incoming, project, seen.fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), revision
-    )
+        incoming, project, seen.fingerprint, ran, inputs, ranking, near, told, dict(code.fresh), revision,
+        encoded,
+    )  # fmt: skip
+
+
+def _ranked_once(memory: Memory, inputs: Inputs, facts: Mapping[str, FileFacts], encoded: bytes) -> Ranking:
+    """Rank what was gathered, or return what the very same came to a moment ago."""
+    if None in inputs.files.values():  # code without a hash may have changed
+        return ranked(inputs, facts)
+    place = ("ranking", blake2b(encoded, digest_size=16).digest())
+    found: Ranking | None = memory.get(place)
+    if found is None:
+        found = ranked(inputs, facts)
+        memory.keep(place, found, SIZE * (5 + 3 * len(found.suspects)))
+    return found
 
 
 def ranked(inputs: Inputs, facts: Mapping[str, FileFacts], learned: Learned | None = None) -> Ranking:
@@ -254,5 +270,6 @@ def _of_nothing(incoming: IncomingAlert, crash: Crash) -> Correlated:
         crash, ranking, Running(), knows_files=False, knows_history=False
     )
     return Correlated(
-        incoming, None, grouping.fingerprint(incoming), Running(), inputs, ranking, {}, told, {}
-    )
+        incoming, None, grouping.fingerprint(incoming), Running(), inputs, ranking, {}, told, {},
+        encoded=msgspec.json.encode(inputs),
+    )  # fmt: skip

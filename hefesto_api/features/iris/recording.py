@@ -8,7 +8,6 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import orjson
 from msgspec.structs import replace
 
@@ -127,7 +126,7 @@ def _record(
         correlation_found=answer["correlation_found"],
         model_version=found.ranking.model_version,
         answer=orjson.dumps(answer),
-        inputs=correlations.packed(msgspec.json.encode(found.inputs)),
+        inputs=correlations.packed(found.encoded),
     )
     matched = [(one["finding_id"], one["match_confidence"]) for one in answer["matching_findings"]]
     suspects = [
