@@ -97,10 +97,7 @@ def _fetch(requirement: str, target: Path) -> None:
 
 def crash_in(case: dict[str, Any], index: PathIndex) -> Crash:
     """Read a case's trace; where it does not say the error's type, the case does, as an alert would."""
-    trace = traces.parse(case["traceback"])
-    if not trace.exceptions:  # issue trackers turn the blanks of a notebook's frames into tabs
-        trace = traces.parse(case["traceback"].expandtabs(8))
-    crash = crash_of(trace, index)
+    crash = crash_of(traces.parse(case["traceback"]), index)
     if crash.error_type is None and case.get("error_type"):
         crash = msgspec.structs.replace(
             crash, error_type=case["error_type"], error_message=case.get("message")

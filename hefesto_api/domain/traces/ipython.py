@@ -8,13 +8,16 @@ from hefesto_api.domain.traces.machine import Block
 from hefesto_api.domain.traces.model import Frame, Raised, Relation
 
 HINTS: Final = (("<ipython-input-", "> in "), ("Cell In", "["), ("Input In [",))
-_HEADER: Final = re.compile(r"([^\W\d][\w.]*+)[ ]{2,}+Traceback \(most recent call last\)")
+# A web form may have turned runs of blanks into tabs.
+_HEADER: Final = re.compile(r"([^\W\d][\w.]*+)(?:[ ]{2}|[ ]?\t)[ \t]*+Traceback \(most recent call last\)")
 _CELL: Final = re.compile(
     r"(?:File )?((?:Cell|Input) In ?\[\d{1,6}+\])(?:, line (\d{1,9}+))?(?:[,:] in ([^(\n]*+)|$|:)"
 )
 _FILE: Final = re.compile(r"File (\S.*?):(\d{1,9}+)(?:, in ([^(\n]++))?")
-_OLD: Final = re.compile(r"(<ipython-input-[^>\s]++>|[~/.\w]\S*+(?: \S++)??) in ([^(\s]++|<[^>]*+>)\(")
-_ARROW: Final = re.compile(r"-{2,}+> (\d{1,9}+)(?: (.*+))?$")
+_OLD: Final = re.compile(
+    r"(<ipython-input-[^>\s]++>|[~/.\w]\S*+(?: \S++)??) in (<[^>\s]*+>(?=\(|$)|[^(\s]++(?=\())"
+)
+_ARROW: Final = re.compile(r"-++> (\d{1,9}+)(?:[ \t](.*+))?$")  # the shorter, the longer the number
 _CONTEXT: Final = re.compile(r"\s*+\d{1,9}+(?:\s|$)|\s*+\.\.\.")
 _ERROR: Final = re.compile(r"((?:[^\W\d]\w*+\.)*+[^\W\d]\w*+)(?:: (.*+)|:?\s*+$)")
 _LINKS: Final[dict[str, Relation]] = {
@@ -38,7 +41,7 @@ def begins(lines: Lines, number: int) -> bool:
 
 
 def _arrow_near(lines: Lines, number: int) -> bool:
-    return any("--> " in raw for raw in lines.raw[number + 1 : number + 9]) and any(
+    return any("-> " in raw for raw in lines.raw[number + 1 : number + 9]) and any(
         lines.made(ahead, _ARROW.match) for ahead in range(number + 1, number + 9)
     )
 

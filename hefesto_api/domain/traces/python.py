@@ -21,6 +21,9 @@ _ERROR: Final = re.compile(rf"((?:{_WORD}\.)*+{_WORD})(?::(?:[ \t]++(.*+))?|(?=\
 _NAMED: Final = re.compile(
     r"(?:Error|Exception|Warning|Exit|Interrupt|Group|Iteration|DoesNotExist|Failed?)$"
 )
+# How Django's page of an error ends, in the place of the traceback's last line.
+_PAGE_TYPE: Final = re.compile(r"Exception Type: ((?:[^\W\d]\w*+\.)*+[^\W\d]\w*+)(?: at /.*+)?$")
+_PAGE_VALUE: Final = "Exception Value:"
 _CARETS: Final = re.compile(r"\s*+[\^~][\s^~]*+$")
 _LINKS: Final[dict[str, Relation]] = {
     "During handling of the above exception": "context",
@@ -199,13 +202,24 @@ def _raised(lines: Lines, reading: _Reading) -> tuple[str | None, str | None, in
     at = reading.at
     found = _error(_plain(lines, at).strip(), strict=False) if at < len(lines) else None
     if found is None:
-        return None, None, at
+        return _of_page(lines, at)
     parts = [found[2] or ""]
     at += 1
     while at < len(lines) and len(parts) < 20 and _continues(lines, at, parts[-1]):
         parts.append(_plain(lines, at).strip())
         at += 1
     return found[1], "\n".join(parts), at
+
+
+def _of_page(lines: Lines, at: int) -> tuple[str | None, str | None, int]:
+    """The type and the message below a traceback on Django's page of an error."""
+    found = _PAGE_TYPE.match(lines[at].strip())
+    if found is None:
+        return None, None, at
+    value = lines[at + 1].strip()
+    if not value.startswith(_PAGE_VALUE):
+        return found[1], "", at + 1
+    return found[1], value.removeprefix(_PAGE_VALUE).strip(), at + 2
 
 
 def _continues(lines: Lines, at: int, before: str) -> bool:

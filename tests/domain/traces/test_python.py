@@ -114,6 +114,59 @@ ZeroDivisionError: division by zero
         [("Cell In[3]", 2, None), ("~/work/shares.py", 14, "share")],
     ),
     Case(
+        "IPython, its blanks turned to tabs by a web form, in a long file",
+        """\
+---------------------------------------------------------------------------
+ValueError\t\t\t\t\t Traceback (most recent call last)
+<ipython-input-4-21d3dea0fcb9> in <module>
+----> 1 order(3)
+~/work/lib/shop/orders.py in order(count)
+\t 1260\t def order(count):
+-> 1261\t\t return box(count)
+\t 1262
+C:\\work\\lib\\shop\\boxes.py in box(count)
+\t 85\t\t else:
+---> 86\t\t\t raise ValueError(count)
+ValueError: 3
+""",
+        "ValueError",
+        "3",
+        [
+            ("<ipython-input-4-21d3dea0fcb9>", 1, "<module>"),
+            ("~/work/lib/shop/orders.py", 1261, "order"),
+            ("C:\\work\\lib\\shop\\boxes.py", 86, "box"),
+        ],
+    ),
+    Case(
+        "the text of Django's page of an error",
+        """\
+Traceback (most recent call last):
+  File "/srv/lib/django/core/handlers/exception.py", line 55, in inner
+    response = get_response(request)
+  File "/srv/shop/views.py", line 20, in cart
+    return max(prices)
+
+Exception Type: ValueError at /cart/?page=2
+Exception Value: max() arg is an empty sequence
+Raised during: shop.views.cart
+""",
+        "ValueError",
+        "max() arg is an empty sequence",
+        [("/srv/lib/django/core/handlers/exception.py", 55, "inner"), ("/srv/shop/views.py", 20, "cart")],
+    ),
+    Case(
+        "the text of Django's page of an error that says nothing",
+        """\
+Traceback (most recent call last):
+  File "/srv/shop/views.py", line 20, in cart
+    raise shop.Empty
+Exception Type: shop.Empty
+""",
+        "shop.Empty",
+        "",
+        [("/srv/shop/views.py", 20, "cart")],
+    ),
+    Case(
         "an assertion without a message",
         """\
 Traceback (most recent call last):
