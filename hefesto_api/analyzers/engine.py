@@ -36,8 +36,10 @@ if TYPE_CHECKING:
     from hefesto_api.analyzers.runs import Result
     from hefesto_api.domain.finding import Detection
 
-FIRST_CHUNK = 96  # small, so that the children have work while the tools take the next, larger chunk
-CHUNK_FILES = 384
+# Chunks grow, so that the children have work while the tools take the next, larger one.
+FIRST_CHUNK = 48
+CHUNK_FILES = 192
+CHUNK_GROWTH = 1.6
 CHUNK_BYTES = 16 << 20
 SPLIT_SECONDS = 60.0  # for finding the files that a tool dies of among the others of their chunk
 GRAMMARS = ("python", "javascript", "typescript", "java", "go")
@@ -170,7 +172,7 @@ def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
         size += len(file.content)
         if len(chunk) >= most or size >= CHUNK_BYTES:
             yield chunk
-            chunk, size, most = [], 0, CHUNK_FILES
+            chunk, size, most = [], 0, min(int(most * CHUNK_GROWTH), CHUNK_FILES)
     if chunk:
         yield chunk
 
@@ -261,5 +263,11 @@ def _version(thresholds: Thresholds) -> str:
     return digest.hexdigest()[:16]
 
 
+# Rooms of the same floors that no report depends on.
+_ELSEWHERE = frozenset({"facts", "traces", "correlation"})
+
+
 def _sources(folder: Traversable) -> Iterator[Path]:
-    return (path for path in Path(str(folder)).rglob("*") if path.suffix in (".py", ".toml"))
+    top = Path(str(folder))
+    found = (path for path in top.rglob("*") if path.suffix in (".py", ".toml"))
+    return (path for path in found if _ELSEWHERE.isdisjoint(path.relative_to(top).parts))
