@@ -54,8 +54,9 @@ class IncomingAlert(Struct, frozen=True, kw_only=True):
     `alert_id` is the same for every resend of an alert and differs between alerts of one source.
     `group_id` is the sender's own name for the trouble: what a resolved message speaks of.
     `frames` are those of the exception that was raised, outermost first, the crash last; `causes` are the
-    exceptions behind it, nearest first. `project` is a slug, if the sender named one. `timestamp` is aware UTC: when it happened, or (resolved) when it
-    ended; None when the sender did not say. Texts are bounded and free of NUL.
+    exceptions behind it, nearest first. `project` is a slug, if the sender named one. `timestamp` is aware
+    UTC: when it happened, or (resolved) when it ended; None when the sender did not say. Texts are bounded
+    and free of NUL.
     """
 
     alert_id: str
