@@ -88,6 +88,26 @@ def test_who_may_return_nothing(cart: FileFacts) -> None:
     assert not returning["pay"]
 
 
+@pytest.mark.parametrize(
+    ("value", "may"),
+    [
+        ("RATES.get(key)", True),
+        ("RATES.get(key, 0)", False),
+        ("RATES.get(key, None)", True),
+        ("PATTERN.match(key)", True),
+        ("next(iter(key), None)", True),
+        ("next(iter(key))", False),
+        ("key.first()", True),
+        ("charge(key)", False),
+    ],
+)
+def test_a_lookup_may_return_nothing(value: str, may: bool) -> None:
+    facts = extract("rates.py", f"def rate(key):\n    return {value}\n".encode())
+    assert facts is not None
+    assert facts.functions[0].returns_none is may
+    assert facts.functions[0].returns_value
+
+
 def test_raises_handlers_guards_and_assertions(cart: FileFacts) -> None:
     must = function(cart, "Cart.must")
     assert must.raises == ("LookupError",)

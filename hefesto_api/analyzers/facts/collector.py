@@ -147,8 +147,10 @@ class Collector:
         children = node.named_children
         if not children or names.text(children[0], self.content) in self.dialect.nothing:
             self.nothing = True
-        else:
-            self.something = True
+            return
+        self.something = True
+        if names.may_find_nothing(children[0], self.content):
+            self.nothing = True
 
     def on_except(self, node: Node) -> None:
         """Keep the types that are caught."""

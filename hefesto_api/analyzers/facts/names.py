@@ -14,6 +14,12 @@ LONGEST_NAME: Final = 120
 LONGEST_TEXT: Final = 200
 DOTTED = re.compile(r"[\w$]+(?:\s*\??\.\s*[\w$]+)*")
 PREFIX = re.compile(r"^[a-zA-Z]{0,2}(\"\"\"|'''|\"|'|`)")
+CALLS: Final = ("call", "call_expression", "method_invocation")
+# What gives nothing where it finds nothing, when it is called with at most so many arguments.
+MAY_FIND_NOTHING: Final = {
+    "get": 1, "getenv": 1, "first": 0, "match": 3, "search": 3, "fullmatch": 3, "which": 3, "one_or_none": 0,
+    "scalar_one_or_none": 0, "find_one": 2, "getElementById": 1, "querySelector": 1,
+}  # fmt: skip
 UNNAMED: Final = frozenset({"comment", "keyword_separator", "positional_separator"})
 
 
@@ -54,6 +60,21 @@ def literal(node: Node, content: bytes) -> str:
     value = content[start : min(end, start + LONGEST_TEXT)].decode("utf-8", "replace")
     found = PREFIX.match(value)
     return value[found.end() :].rstrip(found[1][0]) if found else value
+
+
+def may_find_nothing(value: Node, content: bytes) -> bool:
+    """Tell whether a returned value is that of a look-up that may come back without anything."""
+    if value.type not in CALLS:
+        return False
+    called = value.child_by_field_name("function") or value.child_by_field_name("name")
+    given = value.child_by_field_name("arguments")
+    if called is None or given is None:
+        return False
+    arguments = [node for node in given.named_children if node.type not in UNNAMED]
+    if arguments and text(arguments[-1], content) in ("None", "null", "undefined"):
+        return True
+    most = MAY_FIND_NOTHING.get(text(called, content).rpartition(".")[2])
+    return most is not None and len(arguments) <= most
 
 
 def parameters(function: Node, content: bytes, in_class: bool) -> tuple[tuple[str, ...], int]:
