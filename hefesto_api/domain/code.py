@@ -44,9 +44,10 @@ class FunctionFacts(Struct, frozen=True, array_like=True):
     `parameters` keep their stars; `required` of them have no default (a bound one is not counted).
     `raises` are the names of `raised`, once each. `texts` are string literals other than docstrings.
     `returns_none` is true where some way out gives nothing and another gives something, where a return says
-    None, or returns a look-up that may find nothing (`d.get(key)`); `returns_value` where a return gives something. `handlers` are the types that are caught,
-    `guards` the names that are tested for None or for truth, `stores` the attributes and keys that are
-    set, `delegates` tells a body that only hands its arguments on.
+    None, or returns a look-up that may find nothing (`d.get(key)`); `returns_value` where a return gives
+    something. `handlers` are the types that are caught, `guards` the names that are tested for None or for
+    truth, `stores` the attributes and keys that are set, `delegates` tells a body that only hands its
+    arguments on.
     """
 
     qualified_name: str
