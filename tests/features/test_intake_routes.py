@@ -156,12 +156,10 @@ def test_what_does_not_show_the_secret_is_refused_and_not_kept(
     assert stored(idle) == 0
 
 
-@EACH
+@pytest.mark.parametrize("source", ["native", "grafana", "sentry"])
 def test_a_changed_body_is_refused_where_it_is_signed(idle: Service, source: str) -> None:
     configure(idle, source)
     request = SIGNED[source][1](SECRET, body_of(source))
-    if not any("Signature" in name for name in request.headers):
-        pytest.skip("this tool signs nothing")
     headers = {**request.headers, "Content-Type": "application/json"}
     answer = idle.client.post(f"{HOOK}/{source}", data=body_of(source) + b" ", headers=headers)
     assert answer.status_code == 401
