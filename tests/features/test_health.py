@@ -106,6 +106,8 @@ def test_the_parts_are_told_as_they_are(client: FlaskClient) -> None:
     status = data_of(client.get("/api/v1/status"))
     assert status["status"] == "operational"
     assert set(status["analyzers"]) == {"complexity", "security", "code_smells", "best_practices"}
+    assert status["integrations"]["iris"] == "enabled"
+    assert status["integrations"]["webhooks"] == "disabled"  # what is not there yet is no lie
     assert status["uptime_seconds"] >= 0
 
 

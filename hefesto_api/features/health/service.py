@@ -95,7 +95,8 @@ def analyzers(parts: Mapping[str, str]) -> dict[str, str]:
 
 def integrations() -> dict[str, str]:
     """Return the outside parts; what this version does not have yet is disabled."""
-    return dict.fromkeys(("iris", "bigquery", "llm", "redis", "webhooks"), "disabled")
+    absent = dict.fromkeys(("bigquery", "llm", "redis", "webhooks"), "disabled")
+    return {"iris": "enabled", **absent}
 
 
 def queue_depth(runtime: Runtime) -> int:

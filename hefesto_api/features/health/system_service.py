@@ -39,9 +39,10 @@ def info(runtime: Runtime, pid: int) -> dict[str, Any]:
         "schema_revision": migrate.current(runtime.db),
         "queue_depth": counts.get("queued", 0),
         "worker_count": working,
-        "feature_flags": dict.fromkeys(
-            ("iris", "webhooks", "llm", "bigquery", "redis", "access_control"), False
-        ),
+        "feature_flags": {
+            "iris": True,
+            **dict.fromkeys(("webhooks", "llm", "bigquery", "redis", "access_control"), False),
+        },
     }
 
 
