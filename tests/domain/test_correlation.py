@@ -113,19 +113,27 @@ AttributeError: 'NoneType' object has no attribute 'upper'
     assert names(correlate(files, trace))[0] == "greet"
 
 
-def test_who_runs_the_statement_is_not_who_wrote_it() -> None:
+@pytest.mark.parametrize(
+    "told",
+    [
+        'sqlite3.OperationalError: near "FORM": syntax error',
+        'psycopg2.errors.SyntaxError: syntax error at or near "FORM"',
+        'asyncpg.exceptions.UndefinedTableError: relation "orders" does not exist',
+    ],
+)
+def test_who_runs_the_statement_is_not_who_wrote_it(told: str) -> None:
     files = {
         "app/db.py": "class Db:\n    def execute(self, sql, args):\n"
         "        return self.cursor.execute(sql, args)\n",
         "app/orders.py": "def open_orders(db, user):\n"
         "    rows = db.execute('SELECT * FORM orders WHERE user = ?', [user])\n    return list(rows)\n",
     }
-    trace = """Traceback (most recent call last):
+    trace = f"""Traceback (most recent call last):
   File "/app/orders.py", line 2, in open_orders
     rows = db.execute('SELECT * FORM orders WHERE user = ?', [user])
   File "/app/db.py", line 3, in execute
     return self.cursor.execute(sql, args)
-sqlite3.OperationalError: near "FORM": syntax error
+{told}
 """
     assert names(correlate(files, trace))[0] == "open_orders"
 

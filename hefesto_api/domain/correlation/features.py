@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from hefesto_api.domain.correlation import candidates as c
 from hefesto_api.domain.correlation import message
+from hefesto_api.domain.correlation.names import likeness, rarity, words_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,10 @@ def _features(
     if overlap := words_shared(scene, one, weights):
         found["shares words with the message"] = overlap
     if one.relation != c.TRACE and (alike := likeness(one, top)):
-        found["named like what crashed"] = alike
+        same = (
+            top is not None and function.name == top.place.function.name
+        )  # one of many, more often than not
+        found["has the name of what crashed" if same else "named like what crashed"] = alike
     found["size"] = log(min(max(function.lines, 1), 200)) / log(200) - 0.5
     found["branches"] = log(min(max(function.cyclomatic, 1), 50)) / log(50) - 0.3
     return found
@@ -246,58 +250,3 @@ def says(function: FunctionFacts, told: message.Told) -> bool:
 def longest_piece(text: str) -> str:
     """Return the longest part of a text between what is filled in."""
     return max((piece.strip() for piece in FILLED_IN.split(text)), key=len)
-
-
-def rarity(scene: Scene) -> dict[str, float]:
-    """Return how telling each name of the message, and each part of one, is: less so the more have it."""
-    told = scene.told
-    wanted = told.words | told.parts
-    if not wanted:
-        return {}
-    counts: dict[str, int] = {}
-    for one in scene.found.values():
-        for word in wanted & vocabulary(scene, one):
-            counts[word] = counts.get(word, 0) + 1
-    everyone = max(len(scene.found), 1)
-    return {
-        word: log((everyone + 1) / (count + 0.5)) * (1.0 if word in told.words else 0.5)
-        for word, count in counts.items()
-    }
-
-
-def words_shared(scene: Scene, one: Candidate, weights: dict[str, float]) -> float:
-    """Return the share of the message's telling words that stand in a function, 0 to 1."""
-    if not weights:
-        return 0.0
-    have = sum(weights[word] for word in weights.keys() & vocabulary(scene, one))
-    return max(have, 0.0) / max(sum(weights.values()), 4.0)
-
-
-def vocabulary(scene: Scene, one: Candidate) -> frozenset[str]:
-    """Return the names in a function and what its own name is made of, kept with its file."""
-    facts = scene.program.code[one.place.path]
-    kept: dict[int, frozenset[str]] = facts.__dict__.setdefault("_vocabulary", {})
-    function = one.place.function
-    found = kept.get(id(function))
-    if found is None:
-        words = {function.name, *function.parameters, *function.stores, *function.raises}
-        words.update(call.name for call in function.calls)
-        words.update(given for call in function.calls for given in call.arguments if given)
-        words.update(access.name for access in function.attributes)
-        for text in function.texts:
-            words.update(word for word in message.WORD.findall(text) if not word.islower() or "_" in word)
-        words.update(function.qualified_name.split("."))
-        words.update(message.subwords(function.qualified_name))
-        found = kept[id(function)] = frozenset(words)
-    return found
-
-
-def likeness(one: Candidate, other: Candidate | None) -> float:
-    """Return the share of the parts of two functions' names that they have in common."""
-    if other is None or one is other:
-        return 0.0
-    mine, theirs = (
-        set(message.subwords(one.place.function.name)),
-        set(message.subwords(other.place.function.name)),
-    )
-    return len(mine & theirs) / len(mine | theirs) if mine & theirs else 0.0

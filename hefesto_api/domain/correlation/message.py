@@ -62,6 +62,11 @@ KINDS: Final = (
     (TYPE, re.compile(r"typeerror|classcast|illegalargument")),
     (VALUE, re.compile(r"valueerror|numberformat|illegalstate")),
 )
+# Of the whole type: a driver's own errors have names for whatever a database may say.
+DRIVERS = re.compile(
+    r"^(?:psycopg\d?|asyncpg|sqlite3|mysqldb|pymysql|mysql|cx_oracle|oracledb|pyodbc|sqlalchemy\.exc|pg|mysql2"
+    r"|java\.sql|org\.postgresql|com\.mysql|npgsql|microsoft\.data\.sqlclient)(?:\.|::)"
+)
 NULL = re.compile(
     r"'?NoneType'?|of (?:undefined|null)\b|is (?:undefined|null)\b|nil pointer|because .* is null"
 )
@@ -92,9 +97,10 @@ PLAIN: Final = frozenset(
 SUBWORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
 
-def subwords(name: str) -> list[str]:
+@lru_cache(maxsize=20_000)
+def subwords(name: str) -> tuple[str, ...]:
     """Split a name at underscores and capitals; lower case, three letters at least."""
-    return [one.lower() for one in SUBWORD.findall(name) if len(one) > 2]
+    return tuple(one.lower() for one in SUBWORD.findall(name) if len(one) > 2)
 
 
 class Told(Struct, frozen=True):
@@ -120,6 +126,8 @@ def kind_of(error_type: str | None, text: str) -> str:
     """Return the kind of an error by its type, in whatever language, and its message."""
     name = re.split(r"[.:$\\/]", error_type or "")[-1].lower()
     found = next((kind for kind, pattern in KINDS if pattern.search(name)), OTHER)
+    if found == OTHER and DRIVERS.match((error_type or "").lower()):
+        return DATABASE
     if found in (TYPE, OTHER) and SIGNATURE.search(text):
         return ARGUMENTS
     if found in (TYPE, OTHER, ATTRIBUTE) and NULL.search(text):
