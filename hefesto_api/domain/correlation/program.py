@@ -42,6 +42,14 @@ class Program:
 
     def __init__(self, code: Mapping[str, FileFacts]) -> None:
         self.code = code
+        self._named: dict[str, list[Place]] = {}
+        self._classes: dict[str, list[tuple[FileFacts, ClassFacts]]] = {}
+        self._modules: dict[str, list[tuple[str, FileFacts]]] = {}
+        for path, facts in code.items():
+            if path.endswith(".py"):
+                self._modules.setdefault(path.rpartition("/")[2].removesuffix(".py"), []).append(
+                    (path, facts)
+                )
 
     @classmethod
     def of(cls, crash: Crash, code: Mapping[str, FileFacts]) -> Program:
@@ -77,12 +85,20 @@ class Program:
 
     def named(self, name: str) -> list[Place]:
         """Return the functions of a name, in the order of the files."""
-        return [Place(path, one) for path, facts in self.code.items() for one in facts.by_name.get(name, ())]
+        if name not in self._named:
+            files = self.code.items()
+            self._named[name] = [
+                Place(path, one) for path, facts in files for one in facts.by_name.get(name, ())
+            ]
+        return self._named[name]
 
     def classes_named(self, name: str) -> list[tuple[FileFacts, ClassFacts]]:
         """Return the classes of a name."""
         last = name.rpartition(".")[2]
-        return [(f, f.class_named[last]) for f in self.code.values() if last in f.class_named]
+        if last not in self._classes:
+            files = self.code.values()
+            self._classes[last] = [(f, f.class_named[last]) for f in files if last in f.class_named]
+        return self._classes[last]
 
     def class_of(self, place: Place) -> tuple[FileFacts, ClassFacts] | None:
         """Return the class of a method."""
@@ -134,8 +150,8 @@ class Program:
             stem = module.rpartition(".")[2]
             inside = [
                 Place(path, one)
-                for path, other in self.code.items()
-                if path.endswith((f"/{root}.py", f"/{stem}.py")) or path in (f"{root}.py", f"{stem}.py")
+                for each in dict.fromkeys((root, stem))
+                for path, other in self._modules.get(each, ())
                 for one in other.by_name.get(name, ())
             ]
             if inside:
