@@ -154,6 +154,26 @@ AttributeError: 'Lint' object has no attribute 'counts'
     assert chance(ranking, "Lint.__init__") > 0.05
 
 
+def test_who_calls_what_it_was_handed_is_not_to_blame_for_the_arguments() -> None:
+    body = "\n".join(f"    request.step_{n}()" for n in range(8))
+    files = {
+        "app/serve.py": f"def respond(request, found):\n{body}\n    return found.call(*found.given)\n",
+        "app/routes.py": "from app.serve import respond\n\n\ndef match(request, routes):\n"
+        "    for route in routes:\n        if route.fits(request.path):\n"
+        "            return respond(request, route)\n",
+    }
+    trace = """Traceback (most recent call last):
+  File "/app/routes.py", line 7, in match
+    return respond(request, route)
+  File "/app/serve.py", line 10, in respond
+    return found.call(*found.given)
+TypeError: cart() takes 1 positional argument but 2 were given
+"""
+    assert names(correlate(files, trace))[0] == "match"
+    direct = trace.replace("found.call(", "cart(")
+    assert names(correlate(files, direct))[0] == "respond"
+
+
 def test_a_wrapper_only_hands_on() -> None:
     body = "\n".join(f"    total += rows[{n}]" for n in range(8))
     files = {

@@ -39,6 +39,7 @@ SQL = re.compile(
 GETTING = re.compile(
     r"^_*(get|find|lookup|resolve|load|fetch|read|parse|decode|encode|to|from|as|convert)(_|$|[A-Z])"
 )
+CALL = re.compile(r"\w\(")
 RAISED_AGAIN = re.compile(
     r"\braise\b(?!\s+\w*(Error|Exception|Exit|Warning)\b)|with_traceback|reraise|six\.raise"
 )
@@ -144,6 +145,8 @@ def _error(
             yield f"{'raises' if raises else 'crashes'} over what it was given, which {where}", 1.0
         if misses_own(one, told):
             yield "misses an attribute of its own object", 1.0
+        if calls_indirectly(one, told):
+            yield "calls what it was handed", 1.0
     elif one.relation == c.TRACE and raises and one.position == 1:
         yield "calls what raises it", 1.0
     if one is scene.flow.origin:
@@ -199,6 +202,15 @@ def asks_for_type(one: Candidate, special: str) -> bool:
     """Tell whether a function asks for the type of something, and this special method answers."""
     asked = {"__subclasscheck__": "issubclass", "__instancecheck__": "isinstance"}.get(special)
     return asked is not None and any(call.name == asked for call in one.place.function.calls)
+
+
+def calls_indirectly(one: Candidate, told: message.Told) -> bool:
+    """Tell whether the call whose arguments do not fit goes by another name than the function has."""
+    names = [name for name in told.called if not name.startswith("__")]
+    code = one.frame.code if one.frame is not None else None
+    if told.kind != message.ARGUMENTS or not names or not code or not CALL.search(code):
+        return False
+    return not any(name in code for name in names)
 
 
 def misses_own(one: Candidate, told: message.Told) -> bool:

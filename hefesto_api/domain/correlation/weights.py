@@ -75,6 +75,7 @@ WEIGHTS: Final[dict[str, float]] = {
     "made the value that was refused": 0.2,
     "only hands on what it was given": -0.7,
     "misses an attribute of its own object": -0.8,
+    "calls what it was handed": -2.4,
     "sets the missing attribute of its object": 1.5,
     "makes the object without the attribute": 2.0,
     "not in the trace: called right before the line": 0.9,
