@@ -102,7 +102,7 @@ Cell In[3], line 2
       1 total = 5
 ----> 2 share(total, 0)
 
-File ~/work/shares.py:14, in share(total, count)
+File ~/code/shares.py:14, in share(total, count)
      12 def share(total, count):
      13     # as equal as can be
 ---> 14     return total / count
@@ -111,7 +111,7 @@ ZeroDivisionError: division by zero
 """,
         "ZeroDivisionError",
         "division by zero",
-        [("Cell In[3]", 2, None), ("~/work/shares.py", 14, "share")],
+        [("Cell In[3]", 2, None), ("~/code/shares.py", 14, "share")],
     ),
     Case(
         "IPython, its blanks turned to tabs by a web form, in a long file",
@@ -120,7 +120,7 @@ ZeroDivisionError: division by zero
 ValueError\t\t\t\t\t Traceback (most recent call last)
 <ipython-input-4-21d3dea0fcb9> in <module>
 ----> 1 order(3)
-~/work/lib/shop/orders.py in order(count)
+~/code/lib/shop/orders.py in order(count)
 \t 1260\t def order(count):
 -> 1261\t\t return box(count)
 \t 1262
@@ -133,7 +133,7 @@ ValueError: 3
         "3",
         [
             ("<ipython-input-4-21d3dea0fcb9>", 1, "<module>"),
-            ("~/work/lib/shop/orders.py", 1261, "order"),
+            ("~/code/lib/shop/orders.py", 1261, "order"),
             ("C:\\work\\lib\\shop\\boxes.py", 86, "box"),
         ],
     ),
