@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gunicorn import util
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from hefesto_api.web import context, envelope
 
@@ -27,6 +27,16 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         if runtime is not None:
             runtime.draining.set()
         super().handle_exit(sig, frame)
+
+    def handle(self, conn: Any) -> Any:
+        """Serve a connection, if it has said anything yet; else leave it to the poller.
+
+        gunicorn lets a thread wait five seconds for the first byte: a browser's spare connections, or a
+        pool's, kept every thread of a worker from those that asked for something.
+        """
+        if not conn.initialized and not conn.data_ready and not conn.wait_for_data(0):
+            return _DEFER
+        return super().handle(conn)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Log as gunicorn does and answer in the envelope."""
