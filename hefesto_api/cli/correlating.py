@@ -7,17 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.adapters.history import open_history
-from hefesto_api.analyzers import catalogue, facts
+from hefesto_api.analyzers import facts
 from hefesto_api.analyzers.workspace import open_root, resolve
 from hefesto_api.cli import state
 from hefesto_api.domain import traces
 from hefesto_api.domain.alert import IncomingAlert
-from hefesto_api.domain.correlation import Change, Crash, KnownFinding, Ranking, gather, rank
+from hefesto_api.domain.correlation import Change, Crash, Ranking, gather, rank
 from hefesto_api.domain.errors import HefestoError, InvalidFilePath
 from hefesto_api.domain.hunks import line_after
 from hefesto_api.domain.mapping import PathIndex, PathMapping, crash_of
 from hefesto_api.features.analysis import local
-from hefesto_api.features.iris import telling
+from hefesto_api.features.iris import evidence, telling
 from hefesto_api.storage import correlation_inputs, projects
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def correlate(
         crash = crash_of(trace, index, pairs, code)
         near = _findings(selection, code, environ)
         changes = _changes(open_history(selection.top), code)
-        ranking = rank(crash, code, findings=[_known(one) for one in near], changes=changes)
+        ranking = rank(crash, code, findings=[evidence.known(one) for one in near], changes=changes)
         for path in {one.file_path for one in ranking.suspects} - read.keys():
             with suppress(InvalidFilePath):
                 read[path] = tree.read(path)
@@ -112,24 +112,6 @@ def _findings(
             return correlation_inputs.findings_in(session, project.id, list(code)) if project else []
     except HefestoError:
         return []
-
-
-def _known(one: NearFinding) -> KnownFinding:
-    rule = catalogue.RULES.get(one.rule_id)
-    return KnownFinding(
-        id=one.id,
-        path=one.file_path,
-        line=one.line,
-        rule_id=one.rule_id,
-        type=rule.slug if rule else one.rule_id,
-        analyzer=one.analyzer,
-        severity=one.severity,
-        end_line=one.end_line,
-        function_name=one.function_name,
-        status=one.status,
-        confidence=one.confidence,
-        description=one.description,
-    )
 
 
 def _changes(history: History, code: Mapping[str, FileFacts]) -> list[Change]:

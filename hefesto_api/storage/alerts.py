@@ -170,12 +170,6 @@ def get(session: Session, alert_id: str) -> AlertRecord:
     return AlertRecord(*row)
 
 
-def set_correlation(session: Session, alert_id: str, correlation_id: str) -> None:
-    """Point an alert to its correlation."""
-    values = {"of_id": alert_id, "to": correlation_id, "now": clock.now()}
-    session.execute(_CORRELATED, values)
-
-
 def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
     """Tell others what happened to an alert: created, acknowledged or resolved."""
     row = session.execute(_TOLD, {"id": alert_id}).one()
@@ -261,11 +255,6 @@ def _count(dialect: str) -> Any:
 
 
 _BY_ID = sa.select(alerts).where(_a.id == sa.bindparam("id"))
-_CORRELATED = (
-    sa.update(alerts)
-    .where(_a.id == sa.bindparam("of_id"))
-    .values(correlation_id=sa.bindparam("to"), updated_at=sa.bindparam("now", type_=UtcDateTime))
-)
 _RESOLVED_BY_HAND = sa.select(_a.id).where(
     _a.id == sa.bindparam("id"), _a.status == RESOLVED, _a.resolved_by.is_not(None)
 )

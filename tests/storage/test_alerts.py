@@ -232,13 +232,6 @@ def test_acknowledging_is_done_once_and_not_over_an_end(db: Database) -> None:
     ]
 
 
-def test_a_correlation_is_pointed_to(db: Database) -> None:
-    made = record(db, project(db), incoming())
-    with db.write() as session:
-        alerts.set_correlation(session, made.alert_id, "c1")
-    assert get(db, made.alert_id).correlation_id == "c1"
-
-
 def test_unknown_alerts_are_not_found(db: Database) -> None:
     with db.read() as session, pytest.raises(NotFound):
         alerts.get(session, "nothing")

@@ -17,7 +17,7 @@ from hefesto_api.analyzers import catalogue
 from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
 from hefesto_api.domain.correlation.rules import FITS
-from hefesto_api.features.iris import knowledge, past, reading, telling
+from hefesto_api.features.iris import evidence, knowledge, past, reading, telling
 from hefesto_api.features.iris.changing import Changes, functions_of
 from hefesto_api.features.iris.running import Running, running
 from hefesto_api.features.iris.sources import Sources
@@ -225,7 +225,7 @@ def _inputs(
     return near, Inputs(
         crash=read.crash,
         files={path: read.hashes.get(path) for path in read.facts},
-        findings=[_known(one) for one in near.values()],
+        findings=[evidence.known(one) for one in near.values()],
         changes=changes.of(read.crash, read.facts, read.incoming.timestamp or clock.now()),
         incidents=correlation_inputs.known_incidents(session, project_id, paths, open_alert),
         learned=learned,
@@ -241,24 +241,6 @@ def _telling_rules() -> frozenset[str]:
 def _paths(crash: Crash) -> list[str]:
     frames = (frame for one in (crash, *crash.causes) for frame in one.frames)
     return [frame.project_path for frame in frames if frame.project_path]
-
-
-def _known(one: NearFinding) -> KnownFinding:
-    rule = catalogue.RULES.get(one.rule_id)
-    return KnownFinding(
-        id=one.id,
-        path=one.file_path,
-        line=one.line,
-        rule_id=one.rule_id,
-        type=rule.slug if rule else one.rule_id,
-        analyzer=one.analyzer,
-        severity=one.severity,
-        end_line=one.end_line,
-        function_name=one.function_name,
-        status=one.status,
-        confidence=one.confidence,
-        description=one.description,
-    )
 
 
 def _of_nothing(incoming: IncomingAlert, crash: Crash) -> Correlated:
