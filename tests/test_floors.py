@@ -15,6 +15,11 @@ FLOORS = {
     "flask-cors": "6.0.5",
     "sqlalchemy": "2.1",
     "jinja2": "3.1.6",  # sandbox escapes
+    "flask-limiter": "4.1.1",
+    "pyjwt": "2.15",  # tokens without a key or of another algorithm
+    "authlib": "1.9",  # algorithm confusion, unbounded tokens
+    "cryptography": "49",
+    "urllib3": "2.7",  # headers and bombs along redirects
 }
 
 

@@ -7,39 +7,14 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, g
-from msgspec import Struct
 
+from hefesto_api.domain.access import ANONYMOUS, SCOPES, Principal
 from hefesto_api.domain.errors import NotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-SCOPES = {
-    "read:analysis": "See analyses",
-    "write:analysis": "Start analyses and import results",
-    "read:findings": "See findings",
-    "write:findings": "Change findings",
-    "read:alerts": "See alerts",
-    "write:alerts": "Send and change alerts",
-    "read:metrics": "See metrics",
-    "read:config": "See the configuration",
-    "manage:webhooks": "Manage webhooks",
-    "manage:projects": "Manage projects",
-    "admin": "All of it",
-}
 _KEY = "hefesto.authorize"
-
-
-class Principal(Struct, frozen=True):
-    """Who calls: `name` is what history and audit tell; `projects` is None for all of them."""
-
-    id: str
-    name: str
-    scopes: frozenset[str]
-    projects: frozenset[str] | None = None
-
-
-ANONYMOUS = Principal("anonymous", "anonymous", frozenset(SCOPES))
 
 
 def principal() -> Principal:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hefesto_api import settings as all_settings
 from hefesto_api.app import create_app, openapi_document
-from hefesto_api.web.scopes import SCOPES
+from hefesto_api.domain.access import SCOPES
 from schemathesis.specs.openapi.definitions import OPENAPI_30
 from tests.web import sample
 

@@ -9,10 +9,10 @@ from xml.etree import ElementTree as ET
 import pytest
 from flask import g
 from hefesto_api.domain import clock
+from hefesto_api.domain.access import Principal
 from hefesto_api.features.metrics.schemas import GateSchema, MetricsSummarySchema, MetricsTrendsSchema
 from hefesto_api.storage import analyses, contents, findings, projects
 from hefesto_api.storage.contents import FileRecord
-from hefesto_api.web.scopes import Principal
 from tests.answers import error_of
 from tests.storage.factories import content, finding_record
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import request
 
+from hefesto_api.domain.access import ANONYMOUS
 from hefesto_api.domain.errors import HefestoError, ServiceUnavailable, StorageError
 from hefesto_api.features.intake import arrivals, schemas, sources, status
 from hefesto_api.features.intake.arrivals import Sent
@@ -17,7 +18,7 @@ from hefesto_api.web.envelope import Answer, success, to_json
 from hefesto_api.web.errors import UnsupportedMediaType
 from hefesto_api.web.idempotency import idempotent
 from hefesto_api.web.rows import page_answer
-from hefesto_api.web.scopes import ANONYMOUS, admit, demand, principal, require
+from hefesto_api.web.scopes import admit, demand, principal, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
