@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hefesto_api.adapters.memory import Memory
+from hefesto_api.adapters.secrets import Vault, open_vault
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import ServiceUnavailable
+from hefesto_api.domain.errors import ServiceUnavailable, UsageError
 from hefesto_api.storage import intake, migrate
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.group_commit import GroupCommit
@@ -37,6 +39,14 @@ class Runtime:
     memory: Memory = field(default_factory=Memory)
     started_at: datetime = field(default_factory=clock.now)
     draining: threading.Event = field(default_factory=threading.Event)
+
+    @cached_property
+    def vault(self) -> Vault:
+        """What secrets at rest are encrypted with, opened when first used; raises ServiceUnavailable."""
+        try:
+            return open_vault(self.settings)
+        except UsageError as error:
+            raise ServiceUnavailable(error.message, service="secrets", reason="no_key") from error
 
     def close(self) -> None:
         """Let go of what is open; the process is about to end."""

@@ -69,9 +69,27 @@ def test_a_secret_is_never_shown(tmp_path: Path, name: str) -> None:
     assert name in caught.value.message
     assert "hunter2" not in caught.value.message
     keyed = load(
-        tmp_path, HEFESTO_SECRET_KEY="hunter2", HEFESTO_LLM_KEY="hunter2", DATABASE_URL="sqlite:///hunter2"
+        tmp_path,
+        HEFESTO_SECRET_KEY="hunter2 between many other characters",
+        HEFESTO_LLM_KEY="hunter2",
+        DATABASE_URL="sqlite:///hunter2",
     )
     assert "hunter2" not in repr(keyed)
+
+
+@pytest.mark.parametrize("value", ["hunter2", "a" * 40, f"{'0123456789abcdef' * 2},hunter2", ","])
+def test_a_key_that_can_be_guessed_is_refused_with_a_command_that_prints_a_good_one(
+    tmp_path: Path, value: str
+) -> None:
+    with pytest.raises(UsageError, match="openssl rand -base64 32") as caught:
+        load(tmp_path, HEFESTO_SECRET_KEY=value)
+    assert "HEFESTO_SECRET_KEY" in caught.value.message
+    assert "hunter2" not in caught.value.message
+
+
+def test_keys_for_secrets_are_listed_new_and_old_each_once(tmp_path: Path) -> None:
+    new, old = "0123456789abcdefghijklmnopqrstuv", "vutsrqponmlkjihgfedcba9876543210"
+    assert load(tmp_path, HEFESTO_SECRET_KEY=f"{new}, {old},{new}").secret_key == (new, old)
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

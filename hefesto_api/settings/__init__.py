@@ -59,18 +59,49 @@ class Settings:
     workers: int = _setting(0, of.integer(1, 512), "Worker processes", shown="one for each processor")
     threads: int = _setting(16, of.integer(1, 256), "Threads of each worker process")
     auth: str = _setting("", of.choice("open", "required"), "Who may call", shown="open on loopback only")
-    secret_key: tuple[str, ...] = _setting((), of.words, "Keys for secrets at rest: new,old", secret=True)
+    secret_key: tuple[str, ...] = _setting(
+        (),
+        of.secret_keys,
+        "Keys that encrypt secrets at rest: the first encrypts, all decrypt",
+        secret=True,
+        shown="the file secret.key beside an SQLite database",
+    )
     env: str = _setting("", of.choice("development", "staging", "production"), "Kind of installation")
     cors_origins: tuple[str, ...] = _setting(
         (), of.words, "Origins that may call from a browser", shown="localhost:3000 in development"
     )
     allowed_hosts: tuple[str, ...] = _setting((), of.words, "Host names that the service answers to")
     trusted_proxies: tuple[str, ...] = _setting(
-        (), of.networks, "Networks of the proxies whose X-Forwarded headers count"
+        (), of.proxies, "Networks of the proxies whose X-Forwarded headers count"
     )
     max_body_mb: int = _setting(10, of.integer(1, 1024), "Largest request body, after decompression")
     max_upload_mb: int = _setting(256, of.integer(1, 65536), "Largest import or archive")
     registration: str = _setting("", of.choice("open", "closed"), "Whether anybody may register")
+    public_url: str = _setting(
+        "", of.origin_url, "Address at which people reach the service", shown="the one that was called"
+    )
+    oidc_issuer: str = _setting("", of.issuer_url, "OpenID provider that people sign in with")
+    oidc_name: str = _setting("", of.text, "What the provider is called", shown="its host name")
+    oidc_client_id: str = _setting("", of.text, "Our name at the OpenID provider")
+    oidc_client_secret: str = _setting("", of.text, "Our secret at the OpenID provider", secret=True)
+    oidc_scopes: tuple[str, ...] = _setting(
+        ("openid", "email", "profile"), of.words, "Scopes asked of the OpenID provider"
+    )
+    oidc_role: str = _setting(
+        "",
+        of.choice("viewer", "developer", "operator", "admin"),
+        "Role of those who sign in with the provider for the first time",
+        shown="viewer where anybody may register, else nobody new is let in",
+    )
+    oidc_role_claim: str = _setting(
+        "", of.text, "Claim of the ID token that names groups or roles, with dots for claims within claims"
+    )
+    oidc_role_mapping: tuple[tuple[str, str], ...] = _setting(
+        (), of.role_mapping, "Which value of that claim gives which role, decided at each sign-in"
+    )
+    oidc_trust_email: bool = _setting(
+        False, of.flag, "Whether addresses count as verified where the provider does not say"
+    )
     log_level: str = _setting("info", of.choice("debug", "info", "warning", "error"), "Least level logged")
     log_format: str = _setting("text", of.choice("text", "json"), "Form of the log lines")
     log_file: str = _setting("", of.text, "Log file, rotated at 10 MB, five kept", shown="standard error")

@@ -12,6 +12,11 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+LEAST_KEY = 32  # characters
+NEW_KEY = "openssl rand -base64 32"
+"""The command that prints a good key for secrets."""
+_LEAST_DIFFERENT = 10  # characters: a row of the same ones is no key
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -75,6 +80,14 @@ def _words(value: str) -> tuple[str, ...]:
     return tuple(word for word in (part.strip() for part in value.split(",")) if word)
 
 
+def _secret_keys(value: str) -> tuple[str, ...]:
+    """Take keys that nobody can guess: the newest first, each once."""
+    keys = tuple(dict.fromkeys(_words(value)))
+    if not keys or any(len(key) < LEAST_KEY or len(set(key)) < _LEAST_DIFFERENT for key in keys):
+        raise ValueError
+    return keys
+
+
 def _flag(value: str) -> bool:
     try:
         return {
@@ -99,6 +112,10 @@ def _networks(value: str) -> tuple[str, ...]:
     return tuple(str(ip_network(word)) for word in _words(value))
 
 
+def _proxies(value: str) -> tuple[str, ...]:
+    return tuple(word if word == "unix" else str(ip_network(word)) for word in _words(value))
+
+
 def _thresholds(value: str) -> tuple[int, ...]:
     numbers = tuple(_digits(word) for word in _words(value))
     if len(numbers) != 4 or list(numbers) != sorted(set(numbers)) or numbers[0] < 1:
@@ -115,6 +132,31 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
+def _origin_url(value: str) -> str:
+    """Take the address of a service: a scheme, a host, perhaps a port and a path; no more."""
+    value = _url("http", "https")(value).rstrip("/")
+    parts = urlsplit(value)
+    if not parts.hostname or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError
+    _ = parts.port  # raises for what is none
+    return value
+
+
+def _issuer_url(value: str) -> str:
+    """Take an issuer as it is, since it is compared to the letter: a final slash is part of it."""
+    return value if _origin_url(value) else ""
+
+
+def _role_mapping(value: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for word in _words(value):
+        claim, separator, role = word.rpartition("=")
+        if not separator or not claim or role not in {"viewer", "developer", "operator", "admin"}:
+            raise ValueError
+        pairs.append((claim, role))
+    return tuple(pairs)
+
+
 def _database_url(value: str) -> str:
     """Accept the names that platforms use for PostgreSQL, and answer the one with our driver."""
     scheme, separator, rest = value.partition("://")
@@ -125,11 +167,19 @@ def _database_url(value: str) -> str:
 
 text = Reader("any text", str)
 words = Reader("words separated by commas", _words)
+secret_keys = Reader(
+    f"new,old: each at least {LEAST_KEY} characters that nobody can guess, as `{NEW_KEY}` prints them",
+    _secret_keys,
+)
 flag = Reader("true or false", _flag)
 port = integer(0, 65535)
 paths = Reader("folders separated by ':'", _paths)
 networks = Reader("networks such as 10.0.0.0/8, separated by commas", _networks)
+proxies = Reader("networks such as 10.0.0.0/8, or unix for local sockets, separated by commas", _proxies)
 thresholds = Reader("four rising whole numbers such as 5,10,15,20", _thresholds)
 http_url = Reader("a URL such as https://host/path", _url("http", "https"))
+origin_url = Reader("a URL such as https://host or https://host/path", _origin_url)
+issuer_url = Reader("a URL such as https://host/path, as the provider writes it", _issuer_url)
+role_mapping = Reader("pairs such as group=viewer,other=admin", _role_mapping)
 redis_url = Reader("a URL such as redis://host:6379/0", _url("redis", "rediss", "unix"))
 database_url = Reader("a URL such as sqlite:///file.db or postgresql://user@host/name", _database_url)

@@ -36,7 +36,7 @@ def test_what_is_set_shows_and_what_is_secret_does_not(make_app: Any, tmp_path: 
         "HEFESTO_MAX_PARAMETERS": "7",
         "HEFESTO_LLM_KEY": "hunter2",
         "HEFESTO_LLM_URL": "https://me:hunter2@llm.example/v1",
-        "HEFESTO_SECRET_KEY": "hunter2",
+        "HEFESTO_SECRET_KEY": "hunter2 between many other characters",
         "HEFESTO_REDIS_URL": "redis://:hunter2@redis.example:6379/0",
     }
     response = make_app(all_settings.load(environ, tmp_path)).test_client().get(URL)
