@@ -32,6 +32,7 @@ from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
 from hefesto_api.web import (
     arguments,
+    client,
     compression,
     conditional,
     context,
@@ -140,6 +141,7 @@ def _install_web(app: Flask, settings: Settings) -> None:
     negotiation.install(app)
     envelope.install(app)
     scopes.install(app, scopes.allow)
+    client.install(app, settings)  # outermost: all others see the client as trusted proxies tell of it
 
 
 if __name__ == "__main__":

@@ -54,7 +54,6 @@ def web_argv(settings: Settings, *, host: str, port: int, reload: bool = False) 
     argv = [sys.executable, "-m", "gunicorn", "-c", "python:hefesto_api.web.server"]
     argv += ["--bind", f"{shown_host}:{port}", "--workers", str(settings.workers)]
     argv += ["--threads", str(settings.threads)]
-    argv += ["--forwarded-allow-ips", ",".join(settings.trusted_proxies) or "127.0.0.1"]
     return [*argv, *(["--reload"] if reload else []), "hefesto_api.app:create_app()"]
 
 

@@ -18,7 +18,13 @@ FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 worker_class = "hefesto_api.web.server_worker.Worker"
 limit_request_line = 8190
+limit_request_fields = 100
+limit_request_field_size = 8190
 control_socket_disable = True
+# What proxies tell is read by `web.client`, from the proxies that the settings trust and nobody else.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 header_map = "drop"
 timeout = 120
 graceful_timeout = 30

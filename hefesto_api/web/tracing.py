@@ -12,6 +12,7 @@ import structlog
 from flask import Flask, g, request
 
 from hefesto_api.adapters import logs
+from hefesto_api.web import client
 
 if TYPE_CHECKING:
     from flask import Response
@@ -57,7 +58,7 @@ def end(response: Response) -> Response:
         query=masked_query(environ.get("QUERY_STRING", "")),
         status=response.status_code,
         ms=round((time.perf_counter() - g.started) * 1000, 2),
-        client=environ.get("REMOTE_ADDR", ""),
+        client=client.client_address(),
     )
     return response
 
