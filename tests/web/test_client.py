@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from flask import Flask, jsonify
+from flask import Flask, jsonify, request
 from hefesto_api import settings as all_settings
 from hefesto_api.domain.errors import UsageError
 from hefesto_api.web import client
@@ -30,8 +30,8 @@ def asked(folder: Path, trusted: str, peer: str | None, **headers: str) -> dict[
             peer=client.peer_address(),
             trusted=client.through_trusted_proxy(),
             local=client.is_local(),
-            scheme=client.request.scheme,
-            host=client.request.host,
+            scheme=request.scheme,
+            host=request.host,
         )
 
     client.install(app, all_settings.load({"HEFESTO_TRUSTED_PROXIES": trusted}, folder))
