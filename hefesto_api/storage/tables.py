@@ -5,6 +5,8 @@ from hefesto_api.storage.alert_history import alert_history
 from hefesto_api.storage.alert_sources import alert_sources
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
+from hefesto_api.storage.api_key_usage import api_key_usage
+from hefesto_api.storage.api_keys import api_key_secrets, api_keys
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.code_facts import code_facts
 from hefesto_api.storage.contents import contents, functions, project_files
@@ -21,6 +23,7 @@ from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
 from hefesto_api.storage.schedules import schedules
+from hefesto_api.storage.users import users
 from hefesto_api.storage.workers import workers
 
 __all__ = [
@@ -33,6 +36,9 @@ __all__ = [
     "analyses",
     "analysis_chunks",
     "analysis_inputs",
+    "api_key_secrets",
+    "api_key_usage",
+    "api_keys",
     "batches",
     "code_facts",
     "contents",
@@ -63,5 +69,6 @@ __all__ = [
     "project_files",
     "projects",
     "schedules",
+    "users",
     "workers",
 ]
