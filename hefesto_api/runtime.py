@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.secrets import Vault, open_vault
+from hefesto_api.adapters.tokens import Tokens
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable, UsageError
-from hefesto_api.storage import intake, migrate
+from hefesto_api.storage import intake, migrate, signing_keys
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.group_commit import GroupCommit
 from hefesto_api.storage.intake import Arrival, Kept
@@ -47,6 +48,11 @@ class Runtime:
             return open_vault(self.settings)
         except UsageError as error:
             raise ServiceUnavailable(error.message, service="secrets", reason="no_key") from error
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        """What mints and verifies access tokens."""
+        return Tokens(self.vault, signing_keys.Shelf(self.db))
 
     def close(self) -> None:
         """Let go of what is open; the process is about to end."""

@@ -23,6 +23,7 @@ from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
 from hefesto_api.storage.schedules import schedules
+from hefesto_api.storage.signing_keys import signing_keys
 from hefesto_api.storage.users import users
 from hefesto_api.storage.workers import workers
 
@@ -69,6 +70,7 @@ __all__ = [
     "project_files",
     "projects",
     "schedules",
+    "signing_keys",
     "users",
     "workers",
 ]
