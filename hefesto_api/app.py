@@ -32,6 +32,7 @@ from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
 from hefesto_api.web import (
     arguments,
+    authentication,
     client,
     compression,
     conditional,
@@ -41,10 +42,10 @@ from hefesto_api.web import (
     envelope,
     gate,
     headers,
+    https,
     metering,
     negotiation,
     openapi,
-    scopes,
     tracing,
 )
 
@@ -136,11 +137,12 @@ def _install_web(app: Flask, settings: Settings) -> None:
     headers.install(app, settings)
     compression.install(app)
     conditional.install(app)
+    https.install(app, settings)
     gate.install(app, settings)
+    authentication.install(app, settings)
     arguments.install(app)
     negotiation.install(app)
     envelope.install(app)
-    scopes.install(app, scopes.allow)
     client.install(app, settings)  # outermost: all others see the client as trusted proxies tell of it
 
 

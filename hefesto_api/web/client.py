@@ -36,7 +36,7 @@ FORWARDED = (
 UNIX = "unix"
 """What stands in the settings for proxies that come through a socket of this machine's file system."""
 _PEER = "hefesto.peer"
-_HOST = re.compile(r"(?:[A-Za-z0-9_.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
+_HOST = re.compile(r"([A-Za-z0-9_.-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?", re.ASCII)
 _WITH_PORT = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}", re.ASCII)
 _LONGEST = 64  # of the text of one address with its port
 _SHARED_BITS = 64  # of an IPv6 address: what one customer is given is his alone
@@ -87,9 +87,10 @@ def through_trusted_proxy() -> bool:
     return _PEER in request.environ
 
 
-def is_host(text: str) -> bool:
-    """Tell whether a text is a host's name or address, perhaps with a port."""
-    return _HOST.fullmatch(text) is not None
+def host_name(text: str) -> str:
+    """Return the name or address of a host, lower case and without its port; "" for what is no host."""
+    found = _HOST.fullmatch(text)
+    return found.group(1).lower().rstrip(".") if found else ""
 
 
 def _corrected(inner: WsgiApp, trusted: Sequence[str]) -> WsgiApp:
@@ -130,7 +131,7 @@ def _take_over_address(environ: dict[str, Any]) -> None:
     if scheme in {"http", "https"}:
         environ["wsgi.url_scheme"] = scheme
     host = environ.get("HTTP_X_FORWARDED_HOST", "").rpartition(",")[2].strip()
-    if is_host(host):
+    if host_name(host):
         environ["HTTP_HOST"] = host
 
 

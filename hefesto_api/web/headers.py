@@ -22,12 +22,13 @@ if TYPE_CHECKING:
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # A report as a page: the style sheet within it, which its own policy names by its hash, and nothing else.
 PAGE_POLICY = f"{API_POLICY}; style-src 'unsafe-inline'"
-_STANDING = [
+STANDING = [
     ("X-API-Version", "v1"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("X-XSS-Protection", "0"),  # the filter it once switched on was itself a hole
     ("Referrer-Policy", "no-referrer"),
+    ("Permissions-Policy", "camera=(), geolocation=(), microphone=()"),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Vary", "Accept, Accept-Encoding, Authorization"),
 ]
@@ -63,4 +64,4 @@ def _complete(status: str, headers: Headers, *, secure: bool) -> Headers:
     if status.startswith(_BODILESS):
         headers = [header for header in headers if header[0] != "Content-Type"]
     missing = [header for header in _DEFAULTS if header[0] not in present]
-    return headers + _STANDING + missing + ([_HSTS] if secure else [])
+    return headers + STANDING + missing + ([_HSTS] if secure else [])
