@@ -6,28 +6,19 @@ machine or by a name that resolves to it (DNS rebinding); both show in the heade
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from flask import Flask, request
 
 from hefesto_api.domain.errors import MalformedRequest, UsageError
+from hefesto_api.web import client
 from hefesto_api.web.context import runtime
 from hefesto_api.web.errors import InsufficientPermissions
 
 if TYPE_CHECKING:
     from hefesto_api.settings import Settings
 
-_FORWARDED = (
-    "HTTP_FORWARDED",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_FORWARDED_HOST",
-    "HTTP_X_FORWARDED_PROTO",
-    "HTTP_X_FORWARDED_PORT",
-    "HTTP_X_FORWARDED_SERVER",
-    "HTTP_X_REAL_IP",
-)
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 REMEDY = "Set HEFESTO_AUTH=open to serve everybody who can reach this address."
 
@@ -62,7 +53,7 @@ def refuse_unless_decided(settings: Settings) -> None:
 def refuse_strangers() -> None:
     """Refuse requests that came through a proxy or for another host name."""
     environ = request.environ
-    if any(name in environ for name in _FORWARDED):
+    if client.was_forwarded():
         raise InsufficientPermissions(f"Open on this machine only: the request was forwarded. {REMEDY}")
     if _host() not in LOOPBACK_NAMES.union(runtime().settings.allowed_hosts):
         raise InsufficientPermissions(f"Open on this machine only: the Host is foreign. {REMEDY}")
@@ -75,15 +66,6 @@ def refuse_other_hosts() -> None:
     """Refuse host names that the settings do not allow; loopback stays, for probes on the machine."""
     if _host() not in LOOPBACK_NAMES.union(runtime().settings.allowed_hosts):
         raise InsufficientPermissions("This service does not answer to that Host; see HEFESTO_ALLOWED_HOSTS.")
-
-
-def from_this_machine() -> bool:
-    """Tell whether the other end of the connection is a loopback address (or a local socket)."""
-    address = request.environ.get("REMOTE_ADDR") or ""
-    try:
-        return not address or ip_address(address).is_loopback
-    except ValueError:
-        return not address.strip("/")
 
 
 def _is_ours(origin: str) -> bool:

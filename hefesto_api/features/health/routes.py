@@ -11,7 +11,7 @@ from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError
 from hefesto_api.features.health import schemas, service, system_service
 from hefesto_api.version import __version__
-from hefesto_api.web import gate, metering
+from hefesto_api.web import client, metering
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
 from hefesto_api.web.errors import InsufficientPermissions
@@ -71,7 +71,7 @@ def deep_health() -> Any:
 @blp.response(200, {"type": "string"}, content_type="text/plain")
 def metrics() -> Response:
     """Tell Prometheus everything that is counted."""
-    if not gate.from_this_machine() and runtime().settings.auth != "open":
+    if not client.is_local() and runtime().settings.auth != "open":
         raise InsufficientPermissions("Metrics are for this machine alone.", "read:metrics")
     return Response(metering.metrics().exposition(_gauges), headers={"Content-Type": CONTENT_TYPE, **FRESH})
 
