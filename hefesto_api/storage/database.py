@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from hefesto_api.domain.errors import StorageError, UsageError
+from hefesto_api.domain import audit
+from hefesto_api.domain.errors import HefestoError, StorageError, UsageError
 from hefesto_api.storage import postgresql, sqlite
 from hefesto_api.storage.base import Session
 from hefesto_api.storage.fairlock import FairLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
+
+    Witness = Callable[[Session, audit.Actor, Sequence[audit.Note]], None]
 
 _SCHEMES = {
     "postgres": "postgresql+psycopg",
@@ -33,11 +36,14 @@ _LOOK_AGAIN = 0.002  # seconds
 class Database:
     """A database and this process's connections to it, which are opened when first used.
 
-    It may be made before a fork: each process opens its own connections.
+    It may be made before a fork: each process opens its own connections. `witness`, where there is one, is
+    called with each transaction of `write()` right before it is committed, to write what was done into the
+    audit log (`storage.audit`); what it raises undoes the transaction.
     """
 
     def __init__(self, url: sa.URL, *, connections: int = 8, patience: float = 10) -> None:
         self.url = url
+        self.witness: Witness | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._connections = connections
         self._patience = patience
@@ -66,13 +72,27 @@ class Database:
         doors.give_back(session)
 
     @contextmanager
-    def write(self, *, durable: bool = True) -> Iterator[Session]:
+    def write(self, *, durable: bool = True, witnessed: bool = True) -> Iterator[Session]:
         """Open the session that may write: committed at the end, rolled back by an exception.
 
         Keep it short: on SQLite it is the only writer of all processes. `durable=False` saves SQLite the
         wait for the disk: a power cut (not a crash) may then lose the commit. Progress, heartbeats and
-        caches may; what a client was told is done may not. Raises StorageError.
+        caches may; what a client was told is done may not. `witnessed=False` is for machinery (a claim, a
+        counter): it stands in the audit log only if it is noted. Raises StorageError.
         """
+        with audit.transaction() as act:
+            with self._writing(durable=durable) as session:
+                before = self._changes(session)
+                yield session
+                notes = self._due(session, act, before) if witnessed or act.notes else []
+                if notes:
+                    self._testify(session, act, notes)
+            if notes:
+                act.notes.clear()
+                act.told = True
+
+    @contextmanager
+    def _writing(self, *, durable: bool) -> Iterator[Session]:
         if self.is_sqlite:
             with self._turn(), self._open().writer.connect() as session:
                 _driver(session).execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
@@ -84,6 +104,32 @@ class Database:
                 if not durable:
                     session.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield session
+
+    def _due(self, session: Session, act: audit.Act, before: int) -> list[audit.Note]:
+        """Return what the audit log must tell of a transaction: its notes, else that it changes something."""
+        if self.witness is None or act.notes or act.told or act.otherwise is None:
+            return list(act.notes)
+        return [act.otherwise()] if self._has_changed(session, before) else []
+
+    def _testify(self, session: Session, act: audit.Act, notes: list[audit.Note]) -> None:
+        """Have the notes written; raises StorageError, which undoes what they tell of."""
+        if self.witness is None:
+            return
+        try:
+            self.witness(session, act.who(), notes)
+        except HefestoError as error:
+            message = "The change was not made: it could not be written to the audit log."
+            reason = error.details.get("reason", "failed")
+            raise StorageError(message, service="audit", reason=reason) from error
+
+    def _changes(self, session: Session) -> int:
+        """Return how many rows SQLite's connection has changed so far."""
+        return int(_driver(session).total_changes) if self.is_sqlite else 0
+
+    def _has_changed(self, session: Session, before: int) -> bool:
+        if self.is_sqlite:
+            return self._changes(session) != before
+        return bool(session.exec_driver_sql("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").scalar())
 
     @contextmanager
     def schema(self) -> Iterator[Session]:
