@@ -41,12 +41,10 @@ def run(given: dict[str, Any], *, reload: bool, worker: bool) -> int:
     from hefesto_api import serve  # noqa: PLC0415 - `--help` needs nothing of it
     from hefesto_api import settings as all_settings  # noqa: PLC0415
     from hefesto_api.adapters import logs  # noqa: PLC0415
-    from hefesto_api.web import gate  # noqa: PLC0415
 
     settings = all_settings.from_process()
     settings = replace(settings, **{name: value for name, value in given.items() if value is not None})
     failures.warn(settings.warnings)
-    gate.refuse_unsupported(settings)
     settings = replace(settings, port=_free_port(settings))
     _refuse_public(settings)
     logs.configure(settings)

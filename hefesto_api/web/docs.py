@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, redirect
 
 from hefesto_api.web import assets, openapi
 from hefesto_api.web.envelope import Answer
+from hefesto_api.web.scopes import public
 
 if TYPE_CHECKING:
     from flask import Response
@@ -19,6 +20,7 @@ _KEY = "hefesto.openapi_json"
 
 
 @blp.get("/openapi.json")
+@public
 def openapi_json() -> Response:
     """Answer the OpenAPI document."""
     kept = current_app.extensions
@@ -30,30 +32,35 @@ def openapi_json() -> Response:
 
 
 @blp.get("/docs")
+@public
 def swagger_ui() -> Response:
     """Show the document in Swagger UI."""
     return assets.page("swagger.html", assets.VIEWER_POLICY)
 
 
 @blp.get("/redoc")
+@public
 def redoc() -> Response:
     """Show the document in ReDoc."""
     return assets.page("redoc.html", assets.VIEWER_POLICY)
 
 
 @blp.get("/dashboard")
+@public
 def dashboard() -> Response:
     """Show what there is to see so far."""
     return assets.page("dashboard.html", assets.PAGE_POLICY)
 
 
 @blp.get("/docs/assets/<name>")
+@public
 def asset(name: str) -> Response:
     """Answer a file that the pages load."""
     return assets.answer(name)
 
 
 @blp.get("/api/v1/<any('docs', 'redoc', 'openapi.json'):page>")
+@public
 def versioned(page: str) -> BaseResponse:
     """Lead from the versioned address to the page."""
     return redirect(f"/{page}", 302)

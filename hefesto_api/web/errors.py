@@ -39,6 +39,13 @@ class AuthenticationRequired(HefestoError):
     """There are no credentials, or they are not good."""
 
     code = "AUTHENTICATION_REQUIRED"
+    headers = {"WWW-Authenticate": 'Bearer realm="hefesto"'}  # noqa: RUF012 - read alone
+
+
+class InvalidCredentials(AuthenticationRequired):
+    """What was shown is no credential, or none that counts (any more); which of these is not told."""
+
+    headers = {"WWW-Authenticate": 'Bearer realm="hefesto", error="invalid_token"'}  # noqa: RUF012 - read alone
 
 
 class InsufficientPermissions(HefestoError):

@@ -20,25 +20,18 @@ if TYPE_CHECKING:
     from hefesto_api.settings import Settings
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-REMEDY = "Set HEFESTO_AUTH=open to serve everybody who can reach this address."
+REMEDY = (
+    "Set HEFESTO_AUTH=required to ask callers for credentials, "
+    "or HEFESTO_AUTH=open to serve everybody who can reach this address."
+)
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Refuse what the settings do not let in; raises UsageError for settings this version cannot honour."""
-    refuse_unsupported(settings)
+    """Refuse what the settings do not let in."""
     if not settings.auth:
         app.before_request(refuse_strangers)
     elif settings.allowed_hosts:
         app.before_request(refuse_other_hosts)
-
-
-def refuse_unsupported(settings: Settings) -> None:
-    """Refuse settings that promise what this version does not do."""
-    if settings.auth == "required":
-        raise UsageError(
-            "HEFESTO_AUTH=required: this version has no access control yet and will not pretend to. "
-            "Leave it unset to serve this machine alone, or set HEFESTO_AUTH=open."
-        )
 
 
 def refuse_unless_decided(settings: Settings) -> None:
@@ -46,15 +39,18 @@ def refuse_unless_decided(settings: Settings) -> None:
     if not settings.auth and not settings.development:
         raise UsageError(
             "HEFESTO_AUTH is not set, and a WSGI server may be bound to any address. "
-            "Set HEFESTO_AUTH=open (everybody who can reach it may call), or HEFESTO_ENV=development."
+            "Set HEFESTO_AUTH=required (callers need credentials), HEFESTO_AUTH=open (everybody who can "
+            "reach it may call), or HEFESTO_ENV=development."
         )
 
 
 def refuse_strangers() -> None:
-    """Refuse requests that came through a proxy or for another host name."""
+    """Refuse requests from other machines, through a proxy, or for another host name."""
     environ = request.environ
     if client.was_forwarded():
         raise InsufficientPermissions(f"Open on this machine only: the request was forwarded. {REMEDY}")
+    if not client.is_local():
+        raise InsufficientPermissions(f"Open on this machine only: the call is from another. {REMEDY}")
     if _host() not in LOOPBACK_NAMES.union(runtime().settings.allowed_hosts):
         raise InsufficientPermissions(f"Open on this machine only: the Host is foreign. {REMEDY}")
     origin = environ.get("HTTP_ORIGIN")

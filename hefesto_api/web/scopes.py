@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, g
 
-from hefesto_api.domain.access import ANONYMOUS, SCOPES, Principal
+from hefesto_api.domain.access import ANONYMOUS, SCOPES, STRANGER, Principal
 from hefesto_api.domain.errors import NotFound
+from hefesto_api.web.errors import AuthenticationRequired, InsufficientPermissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,23 @@ def require(scope: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     return decorate
 
 
+def authenticated(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Demand that the caller is somebody, whatever he may do, and say so in the route's documentation."""
+
+    @wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        if principal() == STRANGER:
+            raise AuthenticationRequired("This needs credentials; there are none.")
+        return view(*args, **kwargs)
+
+    return _marked(guarded, "authenticated")
+
+
+def public(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a route whose answer is the same for everybody: credentials are not even looked at."""
+    return _marked(view, "public")
+
+
 def demand(scope: str) -> None:
     """Demand a scope within a route, where only what it finds out shows that one is needed."""
     current_app.extensions[_KEY](scope)
@@ -57,5 +75,32 @@ def install(app: Flask, authorize: Callable[[str], None]) -> None:
     app.extensions[_KEY] = authorize
 
 
-def allow(_scope: str) -> None:
-    """Let everybody in: open mode."""
+def authorize(scope: str) -> None:
+    """Let in who holds a scope.
+
+    Raises AuthenticationRequired for who has shown no credentials, else InsufficientPermissions. What asks
+    for `admin` is about the whole installation: one who is bound to projects may not.
+    """
+    caller = principal()
+    if caller == STRANGER:
+        raise AuthenticationRequired("This needs credentials; there are none.")
+    if not caller.has(scope):
+        raise InsufficientPermissions(f"This needs the scope {scope}.", scope)
+    if scope == "admin" and caller.projects is not None:
+        raise InsufficientPermissions("This is for admins who are bound to no project.", scope)
+
+
+def guards(view: Callable[..., Any]) -> bool:
+    """Tell whether a view demands something of who calls it, before anything else."""
+    about = getattr(view, "_apidoc", {})
+    return "scope" in about or "authenticated" in about
+
+
+def is_public(view: Callable[..., Any]) -> bool:
+    """Tell whether a view was declared public."""
+    return "public" in getattr(view, "_apidoc", {})
+
+
+def _marked(view: Callable[..., Any], mark: str) -> Callable[..., Any]:
+    view._apidoc = {**deepcopy(getattr(view, "_apidoc", {})), mark: True}  # type: ignore[attr-defined] # noqa: SLF001
+    return view

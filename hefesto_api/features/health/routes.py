@@ -14,13 +14,14 @@ from hefesto_api.version import __version__
 from hefesto_api.web import client, metering
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
-from hefesto_api.web.errors import InsufficientPermissions
+from hefesto_api.web.scopes import demand, public
 
 blp = Blueprint("health", description="Whether the service is well.")
 FRESH = {"Cache-Control": "no-store"}  # an answer about now is about now
 
 
 @blp.route("/", methods=["GET"])
+@public
 @blp.response(200, schemas.WelcomeSchema)
 @blp.alt_response(302, description="A browser is led to the dashboard.", success=True)
 def welcome() -> Any:
@@ -31,6 +32,7 @@ def welcome() -> Any:
 
 
 @blp.route("/health", methods=["GET"])
+@public
 @blp.response(200, schemas.HealthSchema)
 @blp.alt_response(503, schema=schemas.HealthSchema, description="Draining, or the last check failed.")
 def health() -> Any:
@@ -40,6 +42,7 @@ def health() -> Any:
 
 
 @blp.route("/livez", methods=["GET"])
+@public
 @blp.response(200, schemas.LivenessSchema)
 def liveness() -> Any:
     """Answer, which is all that is asked."""
@@ -47,6 +50,7 @@ def liveness() -> Any:
 
 
 @blp.route("/readyz", methods=["GET"])
+@public
 @blp.response(200, schemas.ReadinessSchema)
 @blp.alt_response(503, schema=schemas.ReadinessSchema, description="Something does not hold.")
 def readiness() -> Any:
@@ -57,6 +61,7 @@ def readiness() -> Any:
 
 
 @blp.route("/health/deep", methods=["GET"])
+@public
 @blp.response(200, schemas.DeepHealthSchema)
 @blp.alt_response(503, schema=schemas.DeepHealthSchema, description="A required part is down.")
 def deep_health() -> Any:
@@ -70,13 +75,14 @@ def deep_health() -> Any:
 @blp.route("/metrics", methods=["GET"])
 @blp.response(200, {"type": "string"}, content_type="text/plain")
 def metrics() -> Response:
-    """Tell Prometheus everything that is counted."""
-    if not client.is_local() and runtime().settings.auth != "open":
-        raise InsufficientPermissions("Metrics are for this machine alone.", "read:metrics")
+    """Tell Prometheus everything that is counted; from another machine this needs `read:metrics`."""
+    if not client.is_local():
+        demand("read:metrics")
     return Response(metering.metrics().exposition(_gauges), headers={"Content-Type": CONTENT_TYPE, **FRESH})
 
 
 @blp.route("/api/v1/health", methods=["GET"])
+@public
 @blp.response(200, schemas.ServiceHealthSchema)
 def service_health() -> Any:
     """Say how the parts are."""
@@ -86,6 +92,7 @@ def service_health() -> Any:
 
 
 @blp.route("/api/v1/status", methods=["GET"])
+@public
 @blp.response(200, schemas.StatusSchema)
 def status() -> Any:
     """Say in one word how the whole is."""

@@ -1,0 +1,149 @@
+"""Who calls: what the Authorization header shows, looked up at most twice a second.
+
+A credential that is revoked, disabled or expired is refused within half a second by every process, since none
+keeps what it found for longer.
+"""
+
+from __future__ import annotations
+
+import hmac
+import threading
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from flask import Flask, current_app, g, request
+
+from hefesto_api.domain import api_keys as texts
+from hefesto_api.domain import clock
+from hefesto_api.domain.access import ANONYMOUS, STRANGER, TIERS, Principal
+from hefesto_api.storage import api_keys
+from hefesto_api.web import scopes
+from hefesto_api.web.errors import AuthenticationRequired, InvalidCredentials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from hefesto_api.runtime import Runtime
+    from hefesto_api.settings import Settings
+    from hefesto_api.storage.api_keys import KeyRecord, Shown
+    from hefesto_api.storage.database import Database
+    from hefesto_api.storage.users import UserRecord
+
+KEY = "hefesto.authenticator"
+FRESH_SECONDS = 0.5
+_LONGEST = 4096 + 64  # of a credential, in characters: the longest token, and some air
+_MOST = 10_000
+_NOT_GOOD = "The credentials are not good (any more)."
+
+
+class Authenticator:
+    """Tells whose a credential is; safe to use from several threads, with or without a request at hand."""
+
+    def __init__(self, resolve: Callable[[str], Principal]) -> None:
+        self._resolve = resolve
+        self._known: OrderedDict[str, _Known] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def authenticate(self, credential: str) -> Principal:
+        """Return whose a credential is; raises AuthenticationRequired when it is nobody's (any more)."""
+        if not 0 < len(credential) <= _LONGEST or not credential.isascii():
+            raise InvalidCredentials(_NOT_GOOD)
+        name = texts.digest(credential)
+        asked = time.monotonic()
+        known = self._known.get(name)
+        if known is None or known.until <= asked:
+            known = _Known(self._resolve(credential), asked + FRESH_SECONDS)
+            self._keep(name, known)
+        return known.principal
+
+    def _keep(self, name: str, known: _Known) -> None:
+        with self._lock:
+            self._known[name] = known
+            self._known.move_to_end(name)
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
+
+
+class _Known(NamedTuple):
+    """Whose a credential is, until a time of the monotonic clock."""
+
+    principal: Principal
+    until: float
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Find out before each request who makes it; without credentials, that depends on the mode."""
+    held: Runtime = app.extensions["hefesto"]
+    app.extensions[KEY] = Authenticator(lambda credential: resolve(held, credential))
+    nobody = STRANGER if settings.auth == "required" else ANONYMOUS
+
+    def identify() -> None:
+        g.principal = _caller(nobody)
+
+    app.before_request(identify)
+    scopes.install(app, scopes.authorize)
+
+
+def authenticator() -> Authenticator:
+    """Return what tells whose a credential is, for those who keep a connection open."""
+    return cast("Authenticator", current_app.extensions[KEY])
+
+
+def resolve(held: Runtime, credential: str) -> Principal:
+    """Look up whose a credential is; raises AuthenticationRequired."""
+    if texts.is_key(credential):
+        return of_key(held.db, credential)
+    raise InvalidCredentials(_NOT_GOOD)
+
+
+def of_key(db: Database, credential: str) -> Principal:
+    """Look up whose an API key is: one indexed read; raises AuthenticationRequired."""
+    wanted = texts.digest(credential)
+    with db.read() as session:
+        shown = api_keys.shown(session, wanted)
+    if shown is None or not hmac.compare_digest(shown.hash.encode(), wanted.encode()):
+        raise InvalidCredentials(_NOT_GOOD)
+    if not _counts(shown, clock.now()):
+        raise InvalidCredentials(_NOT_GOOD)
+    return key_principal(shown.key, shown.owner)
+
+
+def key_principal(key: KeyRecord, owner: UserRecord | None) -> Principal:
+    """Return what a key may do: never more than the user it belongs to may now."""
+    allowed, bound, tier = key.all_scopes, key.projects, key.tier
+    projects = None if bound is None else frozenset(bound)
+    if owner is not None:
+        allowed = allowed & owner.scopes
+        projects = shared(projects, None if owner.projects is None else frozenset(owner.projects))
+        tier = min(tier, owner.tier, key=TIERS.index)
+    return Principal(key.id, key.name, allowed, projects, "key", tier, key.id)
+
+
+def shared(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
+    """Return the projects that are in both; None stands for all."""
+    if one is None or other is None:
+        return other if one is None else one
+    return one & other
+
+
+def _counts(shown: Shown, now: datetime) -> bool:
+    moments = (shown.until, shown.key.expires_at)
+    current = all(moment is None or moment > now for moment in moments)
+    return current and shown.key.is_active and (shown.owner is None or shown.owner.is_active)
+
+
+def _caller(nobody: Principal) -> Principal:
+    """Return who makes this request; what is not good is refused where a route asks who calls."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    header: str = request.environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, credential = header.partition(" ")
+    if view is None or scheme.lower() != "bearer" or scopes.is_public(view):
+        return nobody
+    try:
+        return authenticator().authenticate(credential.strip())
+    except AuthenticationRequired:
+        if scopes.guards(view):
+            raise
+        return nobody
