@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from hefesto_api.domain import api_keys as texts
+from hefesto_api.runtime import Runtime
 from hefesto_api.storage import api_keys, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from hefesto_api.runtime import Runtime
     from hefesto_api.storage.users import UserRecord
     from tests.features.conftest import Service
 
-SECRET_KEY = "a key of tests, which is long enough to be one"  # noqa: S105
+SECRET_KEY = "a key of tests, which is long enough to be one"
 
 
 @pytest.fixture
@@ -82,4 +82,4 @@ def make_user(
 
 
 def _runtime(service: Service | Runtime) -> Runtime:
-    return getattr(service, "runtime", service)  # type: ignore[return-value] # either has it, or is it
+    return service if isinstance(service, Runtime) else service.runtime
