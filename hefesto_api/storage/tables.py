@@ -16,14 +16,19 @@ from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
 from hefesto_api.storage.history import histories, history_changes, history_commits, history_paths
 from hefesto_api.storage.idempotency import idempotency_keys
+from hefesto_api.storage.identities import identities
 from hefesto_api.storage.intake import intake, intake_bodies
 from hefesto_api.storage.jobs import jobs
 from hefesto_api.storage.learning import correlation_feedback, learned_counts
+from hefesto_api.storage.oauth_clients import oauth_clients
+from hefesto_api.storage.oauth_grants import oauth_codes, oauth_grants, oauth_refresh_tokens
 from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
 from hefesto_api.storage.schedules import schedules
+from hefesto_api.storage.secret_keys import kept_keys, secret_keys
 from hefesto_api.storage.signing_keys import signing_keys
+from hefesto_api.storage.signing_secrets import seen_signatures, signing_secrets
 from hefesto_api.storage.users import users
 from hefesto_api.storage.workers import workers
 
@@ -60,17 +65,26 @@ __all__ = [
     "history_commits",
     "history_paths",
     "idempotency_keys",
+    "identities",
     "intake",
     "intake_bodies",
     "jobs",
+    "kept_keys",
     "learned_counts",
     "line_counts",
     "metadata",
+    "oauth_clients",
+    "oauth_codes",
+    "oauth_grants",
+    "oauth_refresh_tokens",
     "outbox",
     "project_files",
     "projects",
     "schedules",
+    "secret_keys",
+    "seen_signatures",
     "signing_keys",
+    "signing_secrets",
     "users",
     "workers",
 ]
