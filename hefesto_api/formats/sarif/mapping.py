@@ -1,7 +1,7 @@
 """From the words of another tool to ours: group, severity, confidence and weaknesses of a result."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hefesto_api.domain.finding import Group, Severity
@@ -57,13 +57,13 @@ def confidence_of(result: Result, rule: RuleDescriptor | None) -> float:
     return _PRECISIONS.get(str(stated).lower(), _UNSTATED)
 
 
-def group_of(tool: str, result: Result, rule: RuleDescriptor | None) -> Group:
-    """Return the group: stated in our words, else by score and tags, the tool, the rule's name."""
+def group_of(tool: str, result: Result, rule: RuleDescriptor | None, cwe: Sequence[int]) -> Group:
+    """Return the group: stated in our words, else by weaknesses, score, tags, tool, name of the rule."""
     stated = result.properties.get("analyzer")
     if isinstance(stated, str) and stated in set(Group):
         return Group(stated)
     of_rule = rule.properties if rule else {}
-    if "security-severity" in of_rule or "security-severity" in result.properties or weaknesses(result, rule):
+    if "security-severity" in of_rule or "security-severity" in result.properties or cwe:
         return Group.SECURITY
     tags = " ".join([*_tags(of_rule), *_tags(result.properties)])
     if found := _by_words(tags):
