@@ -13,10 +13,11 @@ from hefesto_api.adapters.tokens import Tokens
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable, UsageError
-from hefesto_api.storage import intake, migrate, signing_keys
+from hefesto_api.storage import intake, migrate, secret_keys, signing_keys
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.group_commit import GroupCommit
 from hefesto_api.storage.intake import Arrival, Kept
+from hefesto_api.storage.usage_counter import UsageCounter
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +46,7 @@ class Runtime:
     def vault(self) -> Vault:
         """What secrets at rest are encrypted with, opened when first used; raises ServiceUnavailable."""
         try:
-            return open_vault(self.settings)
+            return unlock(self.settings, self.db)
         except UsageError as error:
             raise ServiceUnavailable(error.message, service="secrets", reason="no_key") from error
 
@@ -54,11 +55,24 @@ class Runtime:
         """What mints and verifies access tokens."""
         return Tokens(self.vault, signing_keys.Shelf(self.db))
 
+    @cached_property
+    def usage(self) -> UsageCounter:
+        """What API keys ask for, on its way to the database."""
+        return UsageCounter(self.db)
+
     def close(self) -> None:
         """Let go of what is open; the process is about to end."""
         self.draining.set()
         self.watch.stop()
+        self.usage.close()
         self.db.close()
+
+
+def unlock(settings: Settings, db: Database) -> Vault:
+    """Open the vault of a database; raises UsageError when the keys are not those of its secrets."""
+    vault = open_vault(settings)
+    secret_keys.admit(db, vault.key_ids)
+    return vault
 
 
 def build(settings: Settings) -> Runtime:

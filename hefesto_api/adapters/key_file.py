@@ -48,6 +48,12 @@ def secret_beside(database_url: str) -> str:
         raise UsageError(f"The key file {path} cannot be used: {error.strerror}. {_REMEDY}") from error
 
 
+def former(database_url: str) -> tuple[str, ...]:
+    """Return the key in the file beside a database where there is one, from before a key was set."""
+    path = path_beside(database_url)
+    return (secret_beside(database_url),) if path is not None and path.is_file() else ()
+
+
 @contextmanager
 def _alone_with(path: Path) -> Iterator[int]:
     """Open the file, which no other process reads or writes meanwhile."""

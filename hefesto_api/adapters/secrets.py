@@ -7,9 +7,7 @@ belongs to, are authenticated with it: a text that is moved to another column or
 from __future__ import annotations
 
 import base64
-import binascii
 import os
-import re
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -19,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from hefesto_api.adapters import key_file
+from hefesto_api.domain import sealed
 from hefesto_api.domain.errors import ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 32
 _NONCE_BYTES = 12
-_VERSION = "hv1"
-_SEALED = re.compile(r"hv1\.([0-9a-f]{16})\.([A-Za-z0-9_-]+)", re.ASCII)
 _SALT = b"hefesto vault 1"
 
 
@@ -60,34 +57,28 @@ class Vault:
         """The fingerprints of its keys, newest first; they tell nothing of the keys."""
         return tuple(self._secrets)
 
-    @property
-    def prefix(self) -> str:
-        """What every text begins with that the first key encrypted."""
-        return f"{_VERSION}.{self.key_ids[0]}."
-
     def encrypt(self, plain: bytes, *, purpose: str, row: str = "") -> str:
         """Return a text that only this purpose and row can read again."""
         key_id = self.key_ids[0]
         nonce = os.urandom(_NONCE_BYTES)
-        cipher = AESGCM(self._derive(key_id, f"encrypt {purpose}"))
-        sealed = cipher.encrypt(nonce, plain, _about(key_id, purpose, row))
-        return f"{self.prefix}{base64.urlsafe_b64encode(nonce + sealed).rstrip(b'=').decode()}"
+        encrypted = self._cipher(key_id, purpose).encrypt(nonce, plain, _about(key_id, purpose, row))
+        return sealed.beginning(key_id) + base64.urlsafe_b64encode(nonce + encrypted).rstrip(b"=").decode()
 
     def decrypt(self, text: str, *, purpose: str, row: str = "") -> bytes:
         """Return what was encrypted; raises SecretUnreadable."""
-        found = _SEALED.fullmatch(text)
+        found = sealed.parts(text)
         if found is None:
             raise SecretUnreadable("A stored secret is not in the form of one.")
-        key_id = found[1]
+        key_id, encrypted = found
         if key_id not in self._secrets:
             raise SecretUnreadable(
-                f"A stored secret was encrypted with the key {key_id}, which is not in HEFESTO_SECRET_KEY."
+                f"A stored secret was encrypted with the key {key_id}, which is not at hand."
             )
         try:
-            data = base64.urlsafe_b64decode(found[2] + "=" * (-len(found[2]) % 4))
-            cipher = AESGCM(self._derive(key_id, f"encrypt {purpose}"))
-            return cipher.decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], _about(key_id, purpose, row))
-        except (InvalidTag, ValueError, binascii.Error) as error:
+            data = base64.urlsafe_b64decode(encrypted + "=" * (-len(encrypted) % 4))
+            about = _about(key_id, purpose, row)
+            return self._cipher(key_id, purpose).decrypt(data[:_NONCE_BYTES], data[_NONCE_BYTES:], about)
+        except (InvalidTag, ValueError) as error:
             raise SecretUnreadable(
                 "A stored secret is damaged, or stands where it does not belong."
             ) from error
@@ -100,6 +91,9 @@ class Vault:
         """Return 32 bytes for a purpose from every key, the newest first."""
         return tuple(self._derive(key_id, f"key {purpose}") for key_id in self.key_ids)
 
+    def _cipher(self, key_id: str, purpose: str) -> AESGCM:
+        return AESGCM(self._derive(key_id, f"encrypt {purpose}"))
+
     def _derived(self, key_id: str, info: str) -> bytes:
         return _hkdf(self._secrets[key_id], info, KEY_BYTES)
 
@@ -107,23 +101,22 @@ class Vault:
 def open_vault(settings: Settings) -> Vault:
     """Return the vault of an installation: of HEFESTO_SECRET_KEY, else of the file beside its database.
 
-    The file is made when there is none. Raises UsageError where there can be no such file.
+    The file is made when there is none. Where a key is set later, what the file's encrypted can still be
+    read. Raises UsageError where there can be no such file.
     """
-    return Vault(settings.secret_key or (key_file.secret_beside(settings.database_url),))
-
-
-def is_sealed(text: str) -> bool:
-    """Tell whether a text has the form of an encrypted one: those of earlier versions have not."""
-    return _SEALED.fullmatch(text) is not None
+    url = settings.database_url
+    if settings.secret_key:
+        return Vault((*settings.secret_key, *key_file.former(url)))
+    return Vault((key_file.secret_beside(url),))
 
 
 def _about(key_id: str, purpose: str, row: str) -> bytes:
     """Return what is authenticated beside a secret; no part can run into the next."""
-    return "\0".join((_VERSION, key_id, purpose, row)).encode("utf-8", "surrogatepass")
+    return "\0".join((sealed.VERSION, key_id, purpose, row)).encode("utf-8", "surrogatepass")
 
 
 def _key_id(secret: str) -> str:
-    return _hkdf(secret, "key id", 8).hex()
+    return _hkdf(secret, "key id", sealed.KEY_ID_BYTES).hex()
 
 
 def _hkdf(secret: str, info: str, length: int) -> bytes:

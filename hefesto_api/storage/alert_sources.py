@@ -9,9 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import clock
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage.base import Session, Text, UtcDateTime, metadata
+from hefesto_api.storage.sealed import SealedText
+
+PURPOSE = "alert source"
 
 alert_sources = sa.Table(
     "alert_sources",
@@ -19,7 +22,7 @@ alert_sources = sa.Table(
     sa.Column("id", Text, primary_key=True),
     sa.Column("source", Text, nullable=False),
     sa.Column("project_id", Text, sa.ForeignKey("projects.id", ondelete="CASCADE"), nullable=False),
-    sa.Column("secret", Text, nullable=False),
+    sa.Column("secret", SealedText(PURPOSE, row="id"), nullable=False),
     sa.Column("kind", Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
@@ -30,7 +33,10 @@ _s = alert_sources.c
 
 
 class SourceRecord(Struct, frozen=True):
-    """A row of `alert_sources`; `kind` is what the secret is called: secret or token."""
+    """A row of `alert_sources`; `kind` is what the secret is called: secret or token.
+
+    `secret` is sealed for the row's id; the first versions stored it as it was, until a start seals it.
+    """
 
     id: str
     source: str
@@ -48,10 +54,12 @@ _BY_ID = sa.select(alert_sources).where(_s.id == sa.bindparam("id"))
 _OF_KIND = sa.select(alert_sources).where(_s.source == sa.bindparam("source")).order_by(_s.id)
 
 
-def create(session: Session, source: str, project_id: str, secret: str, kind: str) -> SourceRecord:
-    """Insert a source; raises Conflict when the project has one of that kind."""
+def create(
+    session: Session, source: str, project_id: str, secret: str, kind: str, *, source_id: str
+) -> SourceRecord:
+    """Insert a source whose secret is sealed for its id; raises Conflict when the project has such a one."""
     now = clock.now()
-    made = SourceRecord(ids.new_id(), source, project_id, secret, kind, now, now)
+    made = SourceRecord(source_id, source, project_id, secret, kind, now, now)
     session.execute(sa.insert(alert_sources), structs.asdict(made))
     return made
 

@@ -26,9 +26,13 @@ from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
 from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
 from hefesto_api.storage.schedules import schedules
+from hefesto_api.storage.second_factors import backup_codes, second_factors
 from hefesto_api.storage.secret_keys import kept_keys, secret_keys
+from hefesto_api.storage.sessions import refresh_tokens, sessions
 from hefesto_api.storage.signing_keys import signing_keys
 from hefesto_api.storage.signing_secrets import seen_signatures, signing_secrets
+from hefesto_api.storage.throttles import throttles
+from hefesto_api.storage.tickets import tickets
 from hefesto_api.storage.users import users
 from hefesto_api.storage.workers import workers
 
@@ -45,6 +49,7 @@ __all__ = [
     "api_key_secrets",
     "api_key_usage",
     "api_keys",
+    "backup_codes",
     "batches",
     "code_facts",
     "contents",
@@ -80,11 +85,16 @@ __all__ = [
     "outbox",
     "project_files",
     "projects",
+    "refresh_tokens",
     "schedules",
+    "second_factors",
     "secret_keys",
     "seen_signatures",
+    "sessions",
     "signing_keys",
     "signing_secrets",
+    "throttles",
+    "tickets",
     "users",
     "workers",
 ]

@@ -44,7 +44,7 @@ def arrive(db: Database, source: str, body: Any) -> str:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     door = GroupCommit(db, intake.keep, size=lambda one: len(one.body))
     sent = Sent(source, raw, {"Content-Type": "application/json"})
-    return arrivals.receive(db, door, sent, lambda: None).id
+    return arrivals.receive(db, door, sent, lambda: None, reveal=lambda _source: b"").id
 
 
 def read(db: Database, lease: Lease | None = None) -> None:
@@ -143,7 +143,7 @@ def test_what_is_kept_while_a_reader_works_is_read_or_called_for(db: Database) -
 
     def send(number: int) -> None:
         body = json.dumps(samples.native(alert_id=f"a{number}")).encode()
-        arrivals.receive(db, door, Sent("native", body, {}), lambda: None)
+        arrivals.receive(db, door, Sent("native", body, {}), lambda: None, reveal=lambda _source: b"")
 
     def work() -> None:
         while job := jobs.lease(db, "w", [intake.JOB], 60):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import HefestoError, Invalid, MalformedRequest, NotFound
+from hefesto_api.domain.errors import HefestoError, Invalid, MalformedRequest, NotFound, ServiceUnavailable
 from hefesto_api.formats.alerts import SOURCES
 from hefesto_api.formats.alerts.payload import loads
 from hefesto_api.formats.alerts.signatures import header
@@ -67,33 +67,46 @@ def receive(
     sent: Sent,
     vouched: Callable[[], None],
     *,
+    reveal: Callable[[SourceRecord], bytes],
     by_key: bool = False,
 ) -> Kept:
     """Keep what was sent, durably, and return where; a replay of it returns the first one.
 
     `vouched` is asked when no source of that kind is configured, and raises where that is not enough.
-    `by_key` says that the caller has shown a key that may send alerts, in place of a source's secret.
-    Raises InvalidSignature, MalformedRequest for what is not JSON, Invalid for a message of our own form
-    that lacks its id, ServiceUnavailable when too much waits.
+    `reveal` gives a source's secret. `by_key` says that the caller has shown a key that may send alerts, in
+    place of one.
+
+    Raises InvalidSignature, MalformedRequest for what is not JSON, Invalid for a message of our own form that
+    lacks its id, ServiceUnavailable when too much waits or a source's secret cannot be read.
     """
     with db.read() as session:
-        proved = None if by_key else prove(session, sent)
+        proved = None if by_key else prove(session, sent, reveal)
     if proved is None:
         vouched()
     return door.do(arrival(sent, proved))
 
 
-def prove(session: Session, sent: Sent) -> SourceRecord | None:
+def prove(session: Session, sent: Sent, reveal: Callable[[SourceRecord], bytes]) -> SourceRecord | None:
     """Return the configured source that a message shows to be from; None when there is none of that kind.
 
-    Raises InvalidSignature when there are some and it is from none of them.
+    Raises InvalidSignature when there are some and it is from none of them; what `reveal` raises, when it
+    might be from one whose secret cannot be read now.
     """
     configured = alert_sources.of_kind(session, sent.source)
     verify = SOURCES[sent.source].verify
     now = clock.now()
+    unreadable: ServiceUnavailable | None = None
     for one in configured:
-        if verify(one.secret.encode(), sent.body, sent.headers, now, query_token=sent.token):
+        try:
+            secret = reveal(one)
+        except ServiceUnavailable as error:
+            log.warning("secret_unreadable", source=sent.source, source_id=one.id, reason=error.message)
+            unreadable = error
+            continue
+        if verify(secret, sent.body, sent.headers, now, query_token=sent.token):
             return one
+    if unreadable is not None:
+        raise unreadable
     if configured:
         log.warning("intake_refused", source=sent.source, reason="signature")
         raise InvalidSignature("The signature or token is missing, wrong, or too old.", source=sent.source)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from uuid import UUID
 
+    from hefesto_api.storage.alert_sources import SourceRecord
+
 blp = Blueprint("intake", url_prefix="/api/v1/iris", description="What monitoring tools send.")
 _RETRY_AFTER = "10"  # seconds
 _ANY = {"schema": {"type": "object"}}
@@ -111,7 +113,7 @@ def create_source(wanted: dict[str, Any]) -> Any:
     """
     wanted = {"project": "default", **wanted}
     admit(wanted["project"])
-    made = sources.create(runtime().db, wanted)
+    made = sources.create(runtime().db, runtime().vault, wanted)
     return success(to_json(made), 201, {"Location": f"/api/v1/iris/sources/{made['id']}"})
 
 
@@ -133,10 +135,9 @@ def change_source(wanted: dict[str, Any], source_id: UUID) -> Any:
     """Change a source's project or secret; the old secret is refused from then on."""
     if "project" in wanted:
         admit(wanted["project"])
-    allowed = principal().projects
-    return success(
-        to_json(sources.change(runtime().db, str(source_id), wanted, allowed, require=require_match))
-    )
+    held, allowed = runtime(), principal().projects
+    changed = sources.change(held.db, held.vault, str(source_id), wanted, allowed, require=require_match)
+    return success(to_json(changed))
 
 
 @blp.route("/sources/<uuid:source_id>", methods=["DELETE"])
@@ -174,11 +175,15 @@ def _check_type() -> None:
 def _accepted(sent: Sent) -> Answer:
     held = runtime()
     try:
-        kept = arrivals.receive(held.db, held.intake, sent, _vouched, by_key=_has_key())
+        kept = arrivals.receive(held.db, held.intake, sent, _vouched, reveal=_secret_of, by_key=_has_key())
     except (ServiceUnavailable, StorageError) as error:
         raise Overloaded(error.message, **error.details) from error
     headers = {"Location": f"{sources.ADDRESS}/{kept.id}"}
     return success(to_json(arrivals.as_told(kept)), 202, headers)
+
+
+def _secret_of(source: SourceRecord) -> bytes:
+    return sources.secret_of(lambda: runtime().vault, source)
 
 
 def _vouched() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import clock, ids, sealed
 from hefesto_api.domain.errors import Conflict, Invalid, NotFound
 from hefesto_api.formats.alerts import SOURCES
 from hefesto_api.storage import alert_sources, projects
@@ -12,6 +12,7 @@ from hefesto_api.storage import alert_sources, projects
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
+    from hefesto_api.adapters.secrets import Vault
     from hefesto_api.storage.alert_sources import SourceRecord
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
@@ -49,15 +50,16 @@ def listed(db: Database, query: Mapping[str, Any], allowed: Collection[str] | No
     return Listed([as_told(one, slugs[one.project_id]) for one in shown], key, total)
 
 
-def create(db: Database, wanted: Mapping[str, Any]) -> dict[str, Any]:
+def create(db: Database, vault: Vault, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Configure a source; raises Conflict when the project has one of that kind."""
+    source_id = ids.new_id()
+    kind, secret = _credential(vault, source_id, wanted)
     with db.write() as session:
         project = projects.ensure(session, wanted["project"])
         if any(one.project_id == project.id for one in alert_sources.of_kind(session, wanted["source"])):
             message = f"The project {project.slug!r} has a source {wanted['source']!r}; change that one."
             raise Conflict(message, resource_type="alert_source")
-        kind, secret = _credential(wanted)
-        made = alert_sources.create(session, wanted["source"], project.id, secret, kind)
+        made = alert_sources.create(session, wanted["source"], project.id, secret, kind, source_id=source_id)
         return as_told(made, project.slug)
 
 
@@ -72,6 +74,7 @@ def read(session: Session, source_id: str, allowed: Collection[str] | None) -> d
 
 def change(
     db: Database,
+    vault: Vault,
     source_id: str,
     wanted: Mapping[str, Any],
     allowed: Collection[str] | None,
@@ -83,7 +86,7 @@ def change(
         require(lambda: told)
         values: dict[str, Any] = {}
         if "secret" in wanted or "token" in wanted:
-            values["kind"], values["secret"] = _credential(wanted)
+            values["kind"], values["secret"] = _credential(vault, source_id, wanted)
         if wanted.get("project", told["project"]) != told["project"]:
             values["project_id"] = projects.ensure(session, wanted["project"]).id
         if values:
@@ -104,6 +107,16 @@ def delete(
         alert_sources.delete(session, source_id)
 
 
+def secret_of(vault: Callable[[], Vault], source: SourceRecord) -> bytes:
+    """Return a source's secret; raises SecretUnreadable when its key is gone.
+
+    The vault is asked for when it is needed: what an earlier version stored as it was needs none.
+    """
+    if not sealed.is_sealed(source.secret):
+        return source.secret.encode("utf-8", "surrogatepass")
+    return vault().decrypt(source.secret, purpose=alert_sources.PURPOSE, row=source.id)
+
+
 def as_told(source: SourceRecord, slug: str) -> dict[str, Any]:
     """Return a source as it goes over the wire: all but its secret."""
     return {
@@ -118,9 +131,10 @@ def as_told(source: SourceRecord, slug: str) -> dict[str, Any]:
     }
 
 
-def _credential(wanted: Mapping[str, Any]) -> tuple[str, str]:
+def _credential(vault: Vault, source_id: str, wanted: Mapping[str, Any]) -> tuple[str, str]:
     kind = "secret" if "secret" in wanted else "token"
-    return kind, wanted[kind]
+    secret = wanted[kind].encode("utf-8", "surrogatepass")
+    return kind, vault.encrypt(secret, purpose=alert_sources.PURPOSE, row=source_id)
 
 
 def _id_of(cursor: tuple[Any, ...]) -> str:
