@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hefesto_api.adapters.memory import Memory
+from hefesto_api.adapters.passwords import Passwords
 from hefesto_api.adapters.secrets import Vault, open_vault
 from hefesto_api.adapters.tokens import Tokens
 from hefesto_api.adapters.watch import Watch
@@ -49,6 +51,12 @@ class Runtime:
             return unlock(self.settings, self.db)
         except UsageError as error:
             raise ServiceUnavailable(error.message, service="secrets", reason="no_key") from error
+
+    @cached_property
+    def passwords(self) -> Passwords:
+        """What hashes passwords: in all processes together, as many at once as there are processors."""
+        turns = max((os.cpu_count() or 1) // max(self.settings.workers, 1), 1)
+        return Passwords(memory_kib=self.settings.password_memory_mb * 1024, turns=turns)
 
     @cached_property
     def tokens(self) -> Tokens:

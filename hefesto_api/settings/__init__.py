@@ -102,6 +102,9 @@ class Settings:
     oidc_trust_email: bool = _setting(
         False, of.flag, "Whether addresses count as verified where the provider does not say"
     )
+    password_memory_mb: int = _setting(
+        64, of.integer(1, 1024), "Memory that hashing a password takes (Argon2id); at least 19 for real users"
+    )
     log_level: str = _setting("info", of.choice("debug", "info", "warning", "error"), "Least level logged")
     log_format: str = _setting("text", of.choice("text", "json"), "Form of the log lines")
     log_file: str = _setting("", of.text, "Log file, rotated at 10 MB, five kept", shown="standard error")

@@ -9,13 +9,16 @@ import sqlalchemy as sa
 from hefesto_api.domain.signing import SigningKey
 from hefesto_api.storage.base import Blob, Session, Text, UtcDateTime, metadata
 from hefesto_api.storage.database import Database
+from hefesto_api.storage.sealed import SealedText
+
+PURPOSE = "signing-keys"
 
 signing_keys = sa.Table(
     "signing_keys",
     metadata,
     sa.Column("id", Text, primary_key=True),
     sa.Column("public", Blob, nullable=False),
-    sa.Column("sealed", Text, nullable=False),
+    sa.Column("sealed", SealedText(PURPOSE, "id"), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
 )
 _k = signing_keys.c
