@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import jwt
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from msgspec import Struct
 
 from hefesto_api.adapters.secrets import SecretUnreadable
 from hefesto_api.domain import clock, ids, signing
+from hefesto_api.domain.claims import Claims
 from hefesto_api.domain.errors import ServiceUnavailable
 from hefesto_api.domain.signing import SigningKey
 
@@ -35,7 +35,6 @@ AUDIENCE = "urn:hefesto:api"
 ALGORITHM = "EdDSA"
 TYPE = "at+jwt"
 SKEW = timedelta(seconds=5)  # by which the clocks of two of our machines may differ
-PURPOSE = "signing-keys"
 _FRESH_SECONDS = 0.5  # after which the keys are read again, since somebody may have withdrawn one
 _REQUIRED = ["exp", "iat", "nbf", "iss", "aud", "sub", "jti", "type"]
 _FORM = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", re.ASCII)
@@ -53,33 +52,6 @@ class Shelf(Protocol):
 
     def add(self, key: SigningKey, *, unless_since: datetime) -> None:
         """Keep a key, unless another was made since."""
-
-
-class Claims(Struct, frozen=True, kw_only=True):
-    """What a good token says.
-
-    `kind` is user or client (of OAuth); `sid` names the session or the grant that the token hangs on, and
-    `epoch` the subject's count of withdrawals: both are to be compared with what is on record.
-    """
-
-    iss: str
-    aud: str
-    sub: str
-    jti: str
-    iat: int
-    nbf: int
-    exp: int
-    type: str
-    kind: str
-    scope: str = ""
-    sid: str = ""
-    client_id: str = ""
-    epoch: int = 0
-
-    @property
-    def scopes(self) -> frozenset[str]:
-        """The scopes that the token is for; what its subject holds is another matter."""
-        return frozenset(self.scope.split())
 
 
 class _Ring(NamedTuple):
@@ -204,7 +176,7 @@ class Tokens:
     def _unsealed(self, key: SigningKey) -> bool:
         if key.id not in self._private:
             try:
-                raw = self._vault.decrypt(key.sealed, purpose=PURPOSE, row=key.id)
+                raw = self._vault.decrypt(key.sealed, purpose=signing.PURPOSE, row=key.id)
             except SecretUnreadable:
                 return False  # sealed with a key that is gone: what it signed is still verified
             self._private[key.id] = Ed25519PrivateKey.from_private_bytes(raw)
@@ -213,7 +185,7 @@ class Tokens:
     def _add(self, now: datetime, *, unless_since: datetime) -> _Ring:
         private = Ed25519PrivateKey.generate()
         key_id = ids.new_id()
-        sealed = self._vault.encrypt(private.private_bytes_raw(), purpose=PURPOSE, row=key_id)
+        sealed = self._vault.encrypt(private.private_bytes_raw(), purpose=signing.PURPOSE, row=key_id)
         key = SigningKey(key_id, private.public_key().public_bytes_raw(), sealed, now)
         self._shelf.add(key, unless_since=unless_since)
         return self._read(self._ring)

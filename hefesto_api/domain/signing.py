@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+PURPOSE = "signing-keys"  # that private keys are sealed for
 SIGNS_FOR = timedelta(days=30)
 PUBLISHED_BEFORE = timedelta(days=1)  # so that whoever keeps our public keys for a day knows the next one
 VERIFIES_AFTER = timedelta(hours=1)  # longer than any access token lives

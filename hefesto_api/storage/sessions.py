@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain import ids
+from hefesto_api.domain.access import Principal
+from hefesto_api.domain.claims import Claims
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage.base import Session, Text, UtcDateTime, metadata
+from hefesto_api.storage.users import UserRecord, users
 
 sessions = sa.Table(
     "sessions",
@@ -68,6 +72,18 @@ class SessionRecord(Struct, frozen=True):
         return self.ended_at is None and now < self.expires_at
 
 
+class Standing(NamedTuple):
+    """A session and whose it is."""
+
+    session: SessionRecord
+    user: UserRecord
+
+    def counts(self, now: datetime) -> bool:
+        """Tell whether the session goes on, and the user may still come in as of then."""
+        user = self.user
+        return self.session.is_live(now) and user.is_active and user.token_epoch == self.session.epoch
+
+
 class Place(Struct, frozen=True):
     """Where somebody calls from, and with what."""
 
@@ -92,6 +108,9 @@ _BY_ID = sa.select(sessions).where(_s.id == sa.bindparam("id"))
 _OF_USER = sa.select(sessions).where(_s.user_id == _USER, _LIVE).order_by(_s.last_used_at.desc(), _s.id)
 _CROWD = (
     sa.select(_s.id).where(_s.user_id == _USER, _LIVE).order_by(_s.last_used_at.desc()).offset(MOST_OF_ONE)
+)
+_WITH_USER = (
+    sa.select(sessions, *users.c).join(users, users.c.id == _s.user_id).where(_s.id == sa.bindparam("id"))
 )
 _INSERT = sa.insert(sessions)
 _END = sa.update(sessions).where(_LIVE).values(ended_at=_NOW, end_reason=sa.bindparam("reason"))
@@ -138,6 +157,26 @@ def find(session: Session, session_id: str) -> SessionRecord | None:
     """Return a session, if there is one of that id."""
     row = session.execute(_BY_ID, {"id": session_id}).first()
     return None if row is None else SessionRecord(*row)
+
+
+def principal_of(session: Session, claims: Claims, now: datetime) -> Principal | None:
+    """Return who shows a token of a session; None when the session or the user does not stand any more."""
+    found = standing(session, claims.sid, now)
+    if found is None or found.user.id != claims.sub or found.user.token_epoch != claims.epoch:
+        return None
+    user = found.user
+    bound = None if user.projects is None else frozenset(user.projects)
+    return Principal(user.id, user.name, user.scopes, bound, "user", user.tier, found.session.id)
+
+
+def standing(session: Session, session_id: str, now: datetime) -> Standing | None:
+    """Return a session that goes on, with its user; None when one of them does not."""
+    row = session.execute(_WITH_USER, {"id": session_id}).first()
+    if row is None:
+        return None
+    many = len(sessions.c)
+    found = Standing(SessionRecord(*row[:many]), UserRecord(*row[many:]))
+    return found if found.counts(now) else None
 
 
 def of_user(session: Session, user_id: str, *, now: datetime) -> list[SessionRecord]:

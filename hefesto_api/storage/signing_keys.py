@@ -6,12 +6,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hefesto_api.domain.signing import SigningKey
+from hefesto_api.domain.signing import PURPOSE, SigningKey
 from hefesto_api.storage.base import Blob, Session, Text, UtcDateTime, metadata
 from hefesto_api.storage.database import Database
 from hefesto_api.storage.sealed import SealedText
-
-PURPOSE = "signing-keys"
 
 signing_keys = sa.Table(
     "signing_keys",
