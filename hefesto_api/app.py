@@ -16,6 +16,7 @@ from hefesto_api import settings as all_settings
 from hefesto_api.adapters import logs
 from hefesto_api.features.alerts import routes as alerts
 from hefesto_api.features.analysis import routes as analysis
+from hefesto_api.features.auth import key_routes as api_keys
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.deployments import routes as deployments
 from hefesto_api.features.findings import identity_routes as identity
@@ -50,7 +51,7 @@ from hefesto_api.web import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from flask_smorest import Blueprint
 
@@ -90,7 +91,11 @@ FEATURES: tuple[Feature, ...] = (
     deployments,
     metrics,
     project_quality,
+    api_keys,
 )
+
+# Who shows an access token of each kind, as long as it stands.
+BEARERS: Mapping[str, authentication.Bearer] = {"user": authentication.of_user}
 
 
 def create_app(
@@ -139,7 +144,7 @@ def _install_web(app: Flask, settings: Settings) -> None:
     conditional.install(app)
     https.install(app, settings)
     gate.install(app, settings)
-    authentication.install(app, settings)
+    authentication.install(app, settings, BEARERS)
     arguments.install(app)
     negotiation.install(app)
     envelope.install(app)

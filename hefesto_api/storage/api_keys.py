@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain import clock, ids
-from hefesto_api.domain.access import ROLES
+from hefesto_api.domain import clock, ids, rights
+from hefesto_api.domain.access import TIERS, Principal
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
 from hefesto_api.storage.users import UserRecord, users
@@ -76,7 +76,7 @@ class KeyRecord(Struct, frozen=True):
     @property
     def all_scopes(self) -> frozenset[str]:
         """What the role and the single scopes allow together."""
-        return ROLES.get(self.role or "", frozenset()).union(self.scopes)
+        return rights.all_of(self.role, self.scopes)
 
 
 class Shown(NamedTuple):
@@ -152,6 +152,17 @@ def shown(session: Session, secret_hash: str) -> Shown | None:
         KeyRecord(*values[_KEY_STARTS:_OWNER_STARTS]),
         None if owner[0] is None else UserRecord(*owner),
     )
+
+
+def principal_of(key: KeyRecord, owner: UserRecord | None) -> Principal:
+    """Return who a key calls as: it may never more than the user it belongs to may now."""
+    allowed, tier = key.all_scopes, key.tier
+    projects = None if key.projects is None else frozenset(key.projects)
+    if owner is not None:
+        allowed = allowed & owner.scopes
+        projects = rights.shared(projects, None if owner.projects is None else frozenset(owner.projects))
+        tier = min(tier, owner.tier, key=TIERS.index)
+    return Principal(key.id, key.name, allowed, projects, "key", tier, key.id)
 
 
 def get(session: Session, key_id: str) -> KeyRecord:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain import clock, ids
-from hefesto_api.domain.access import ROLES
+from hefesto_api.domain.access import ROLES, Principal
 from hefesto_api.domain.errors import Conflict, NotFound
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
 
@@ -60,6 +60,12 @@ class UserRecord(Struct, frozen=True):
     def scopes(self) -> frozenset[str]:
         """What the role allows."""
         return ROLES.get(self.role, frozenset())
+
+
+def principal_of(user: UserRecord, credential: str) -> Principal:
+    """Return who a user calls as, by a session or what else he has shown."""
+    projects = None if user.projects is None else frozenset(user.projects)
+    return Principal(user.id, user.email, user.scopes, projects, "user", user.tier, credential)
 
 
 _ALL = sa.select(users)

@@ -14,22 +14,27 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import Flask, current_app, g, request
 
+from hefesto_api.adapters.tokens import InvalidToken
 from hefesto_api.domain import api_keys as texts
 from hefesto_api.domain import clock
-from hefesto_api.domain.access import ANONYMOUS, STRANGER, TIERS, Principal
-from hefesto_api.storage import api_keys
-from hefesto_api.web import scopes
+from hefesto_api.domain.access import ANONYMOUS, STRANGER, Principal
+from hefesto_api.storage import api_keys, sessions, users
+from hefesto_api.web import context, scopes
 from hefesto_api.web.errors import AuthenticationRequired, InvalidCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
+    from flask import Response
+
+    from hefesto_api.domain.claims import Claims
     from hefesto_api.runtime import Runtime
     from hefesto_api.settings import Settings
-    from hefesto_api.storage.api_keys import KeyRecord, Shown
+    from hefesto_api.storage.api_keys import Shown
     from hefesto_api.storage.database import Database
-    from hefesto_api.storage.users import UserRecord
+
+    Bearer = Callable[[Runtime, Claims], Principal | None]
 
 KEY = "hefesto.authenticator"
 FRESH_SECONDS = 0.5
@@ -73,16 +78,27 @@ class _Known(NamedTuple):
     until: float
 
 
-def install(app: Flask, settings: Settings) -> None:
-    """Find out before each request who makes it; without credentials, that depends on the mode."""
-    held: Runtime = app.extensions["hefesto"]
-    app.extensions[KEY] = Authenticator(lambda credential: resolve(held, credential))
+def install(app: Flask, settings: Settings, kinds: Mapping[str, Bearer]) -> None:
+    """Find out before each request who makes it; without credentials, that depends on the mode.
+
+    `kinds` says for each kind of access token who its bearer is, as long as it stands.
+    """
+    held: Runtime = app.extensions[context.KEY]
+    app.extensions[KEY] = Authenticator(lambda credential: resolve(held, kinds, credential))
     nobody = STRANGER if settings.auth == "required" else ANONYMOUS
 
     def identify() -> None:
         g.principal = _caller(nobody)
 
+    def tally(response: Response) -> Response:
+        caller: Principal = g.get("principal", nobody)
+        if caller.kind == "key" and request.url_rule is not None:
+            route = f"{request.method} {request.url_rule.rule}"
+            held.usage.count(caller.id, route, failed=response.status_code >= 400)
+        return response
+
     app.before_request(identify)
+    app.after_request(tally)
     scopes.install(app, scopes.authorize)
 
 
@@ -91,15 +107,37 @@ def authenticator() -> Authenticator:
     return cast("Authenticator", current_app.extensions[KEY])
 
 
-def resolve(held: Runtime, credential: str) -> Principal:
+def resolve(held: Runtime, kinds: Mapping[str, Bearer], credential: str) -> Principal:
     """Look up whose a credential is; raises AuthenticationRequired."""
-    if texts.is_key(credential):
+    if credential.startswith(texts.PREFIX):
         return of_key(held.db, credential)
-    raise InvalidCredentials(_NOT_GOOD)
+    try:
+        claims = held.tokens.verify_access(credential)
+    except InvalidToken as error:
+        raise InvalidCredentials(_NOT_GOOD) from error
+    bearer = kinds.get(claims.kind)
+    found = None if bearer is None else bearer(held, claims)
+    if found is None:
+        raise InvalidCredentials(_NOT_GOOD)
+    return found
+
+
+def of_user(held: Runtime, claims: Claims) -> Principal | None:
+    """Look up the user of a token; None when his session has ended, or what he was given is withdrawn."""
+    with held.db.read() as session:
+        user = users.find(session, claims.sub)
+        login = sessions.find(session, claims.sid)
+    if user is None or login is None or login.user_id != user.id or not login.is_live(clock.now()):
+        return None
+    if not user.is_active or user.token_epoch != claims.epoch:
+        return None
+    return users.principal_of(user, login.id)
 
 
 def of_key(db: Database, credential: str) -> Principal:
     """Look up whose an API key is: one indexed read; raises AuthenticationRequired."""
+    if not texts.is_key(credential):
+        raise InvalidCredentials(_NOT_GOOD)
     wanted = texts.digest(credential)
     with db.read() as session:
         shown = api_keys.shown(session, wanted)
@@ -107,25 +145,7 @@ def of_key(db: Database, credential: str) -> Principal:
         raise InvalidCredentials(_NOT_GOOD)
     if not _counts(shown, clock.now()):
         raise InvalidCredentials(_NOT_GOOD)
-    return key_principal(shown.key, shown.owner)
-
-
-def key_principal(key: KeyRecord, owner: UserRecord | None) -> Principal:
-    """Return what a key may do: never more than the user it belongs to may now."""
-    allowed, bound, tier = key.all_scopes, key.projects, key.tier
-    projects = None if bound is None else frozenset(bound)
-    if owner is not None:
-        allowed = allowed & owner.scopes
-        projects = shared(projects, None if owner.projects is None else frozenset(owner.projects))
-        tier = min(tier, owner.tier, key=TIERS.index)
-    return Principal(key.id, key.name, allowed, projects, "key", tier, key.id)
-
-
-def shared(one: frozenset[str] | None, other: frozenset[str] | None) -> frozenset[str] | None:
-    """Return the projects that are in both; None stands for all."""
-    if one is None or other is None:
-        return other if one is None else one
-    return one & other
+    return api_keys.principal_of(shown.key, shown.owner)
 
 
 def _counts(shown: Shown, now: datetime) -> bool:

@@ -49,6 +49,14 @@ def post_worker_init(_worker: Any) -> None:
     gc.freeze()
 
 
+def worker_exit(_server: Any, worker: Any) -> None:
+    """Write what a worker process has counted, and close what it holds."""
+    # Imported late: the master has no use for all that it brings.
+    runtime = getattr(worker.wsgi, "extensions", {}).get(import_module("hefesto_api.web.context").KEY)
+    if runtime is not None:
+        runtime.close()
+
+
 def child_exit(_server: Any, worker: Any) -> None:
     """Let go of a worker's gauges when it ends; its counts stay."""
     if FOLDER in os.environ:
