@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 API_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 # A report as a page: the style sheet within it, which its own policy names by its hash, and nothing else.
 PAGE_POLICY = f"{API_POLICY}; style-src 'unsafe-inline'"
-STANDING = [
+_STANDING = [
     ("X-API-Version", "v1"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -51,17 +51,17 @@ def _carrying(inner: WsgiApp, *, secured: bool) -> WsgiApp:
         secure = secured and environ.get("wsgi.url_scheme") == "https"
 
         def start(status: str, headers: Headers, *error: Any) -> Any:
-            return start_response(status, _complete(status, headers, secure=secure), *error)
+            return start_response(status, complete(status, headers, secure=secure), *error)
 
         return inner(environ, start)
 
     return carry
 
 
-def _complete(status: str, headers: Headers, *, secure: bool) -> Headers:
+def complete(status: str, headers: Headers, *, secure: bool) -> Headers:
     """Return the headers with ours; what a view set itself stays."""
     present = {name for name, _ in headers}
     if status.startswith(_BODILESS):
         headers = [header for header in headers if header[0] != "Content-Type"]
     missing = [header for header in _DEFAULTS if header[0] not in present]
-    return headers + STANDING + missing + ([_HSTS] if secure else [])
+    return headers + _STANDING + missing + ([_HSTS] if secure else [])

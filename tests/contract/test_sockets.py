@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
@@ -152,9 +153,46 @@ def test_what_never_becomes_a_request_is_answered_in_the_envelope(port: int, hea
     assert code_of(answer) == "MALFORMED_REQUEST"
 
 
-def test_no_version_of_the_server_is_told(port: int) -> None:
-    answer = exchange(port, b"GET /api/v1/sample/3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+@pytest.mark.parametrize("line", [b"GET /api/v1/sample/3 HTTP/1.1", b"GET /nowhere HTTP/1.1", b"no HTTP"])
+def test_nothing_says_what_serves(port: int, line: bytes) -> None:
+    answer = exchange(port, line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n")
     head = answer.split(b"\r\n\r\n")[0].lower()
-    assert b"26." not in head
-    assert b"werkzeug" not in head
-    assert b"python" not in head
+    assert b"x-content-type-options: nosniff" in head
+    for told in (b"server:", b"gunicorn", b"26.", b"werkzeug", b"python"):
+        assert told not in head
+
+
+def test_clients_that_leave_their_end_open_keep_nobody_out(port: int) -> None:
+    closing = b"GET /api/v1/sample/3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    with contextlib.ExitStack() as left_open:
+        for _ in range(
+            30
+        ):  # at two seconds each, as gunicorn has it, nobody else would be served for a minute
+            connection = left_open.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            connection.sendall(closing)
+        assert status_of(exchange(port, closing)) == 200
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"SCRIPT_NAME: /evil", b"X_Forwarded_For: 10.0.0.1", b"REMOTE_ADDR: 10.0.0.1", b"PATH_INFO: /nowhere"],
+)
+def test_headers_that_pass_for_what_the_server_says_are_dropped(port: int, header: bytes) -> None:
+    request = b"GET /api/v1/sample/3 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    assert status_of(exchange(port, request + header + b"\r\n\r\n")) == 200
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked, identity",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding : chunked",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\r\n folded",
+        b"GET / HTTP/1.1\r\nHost: localhost" + b"\r\nX: a" * 101,
+    ],
+)
+def test_what_two_servers_could_read_differently_is_refused(port: int, request_: bytes) -> None:
+    answer = exchange(port, request_ + b"\r\n\r\n")
+    assert status_of(answer) in {400, 431, 501}, answer[:200]
