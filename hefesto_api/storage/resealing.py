@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+import structlog
 from msgspec import Struct
 
 from hefesto_api.domain import sealed
 from hefesto_api.domain.errors import ServiceUnavailable
-from hefesto_api.storage import secret_keys
+from hefesto_api.storage import secret_keys, sqlite
 from hefesto_api.storage.base import Session, Text
 from hefesto_api.storage.sealed import SealedColumn, columns
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
     from hefesto_api.storage.secret_keys import Sealer
 
+log = structlog.get_logger("secrets")
+
+_EMPTY_LOG = "PRAGMA wal_checkpoint(TRUNCATE)"
 BATCH = 100  # secrets in one transaction: milliseconds, between which others write
 
 
@@ -40,10 +44,15 @@ class Outcome(Struct):
 
 
 def seal_plain(db: Database, vault: Sealer) -> int:
-    """Seal the secrets that earlier versions stored as they were; return how many."""
+    """Seal the secrets that earlier versions stored as they were; return how many.
+
+    SQLite's file is written anew then: what was stored before still stands in parts of it that nothing uses.
+    """
     outcome = Outcome()
     for column in columns():
         _reseal(db, vault, column, sealed.beginning(), outcome, lambda _count: None)
+    if outcome.resealed:
+        _scrub(db, "VACUUM", _EMPTY_LOG)
     return outcome.resealed
 
 
@@ -68,6 +77,7 @@ def run(db: Database, vault: Sealer, tell: Callable[[int], None] = lambda _count
             if key_id != vault.key_ids[0] and not outcome.left.get(key_id):
                 secret_keys.forget(session, key_id)
                 outcome.retired.append(key_id)
+    _scrub(db, _EMPTY_LOG)
     return outcome
 
 
@@ -89,10 +99,26 @@ def _reseal(
         changes = [change for row in batch if (change := _changed(vault, column, row, outcome))]
         if changes:
             with db.write() as session:
+                if db.is_sqlite:
+                    session.exec_driver_sql("PRAGMA secure_delete=ON")  # what was there before is overwritten
                 # A secret that was changed meanwhile is left to whoever changed it.
                 session.execute(_update(column), changes)
         outcome.resealed += len(changes)
         tell(len(batch))
+
+
+def _scrub(db: Database, *statements: str) -> None:
+    """Remove former texts from SQLite's files, as far as no other process is in the way."""
+    if not db.is_sqlite:
+        return
+    connection = sqlite.library().connect(db.url.database, isolation_level=None, timeout=10)
+    try:
+        for statement in statements:
+            connection.execute(statement)
+    except sqlite.library().OperationalError as error:
+        log.warning("former_secrets_left", database=str(db.url.database), reason=str(error))
+    finally:
+        connection.close()
 
 
 def _batches(db: Database, column: SealedColumn, beginning: str) -> Iterator[Sequence[Any]]:
