@@ -52,7 +52,8 @@ def post_worker_init(_worker: Any) -> None:
 def worker_exit(_server: Any, worker: Any) -> None:
     """Write what a worker process has counted, and close what it holds."""
     # Imported late: the master has no use for all that it brings.
-    runtime = getattr(worker.wsgi, "extensions", {}).get(import_module("hefesto_api.web.context").KEY)
+    application = getattr(worker, "wsgi", None)  # there is none if it could not be loaded
+    runtime = getattr(application, "extensions", {}).get(import_module("hefesto_api.web.context").KEY)
     if runtime is not None:
         runtime.close()
 
