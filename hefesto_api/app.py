@@ -17,6 +17,7 @@ from hefesto_api.adapters import logs
 from hefesto_api.features.alerts import routes as alerts
 from hefesto_api.features.analysis import routes as analysis
 from hefesto_api.features.auth import key_routes as api_keys
+from hefesto_api.features.auth import user_routes as users
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.deployments import routes as deployments
 from hefesto_api.features.findings import identity_routes as identity
@@ -92,6 +93,7 @@ FEATURES: tuple[Feature, ...] = (
     metrics,
     project_quality,
     api_keys,
+    users,
 )
 
 # Who shows an access token of each kind, as long as it stands.

@@ -9,8 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain import clock, ids
-from hefesto_api.domain.access import ROLES, Principal
+from hefesto_api.domain import clock, emails, ids
+from hefesto_api.domain.access import ROLES
 from hefesto_api.domain.errors import Conflict, NotFound
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
 
@@ -62,21 +62,10 @@ class UserRecord(Struct, frozen=True):
         return ROLES.get(self.role, frozenset())
 
 
-def principal_of(user: UserRecord, credential: str) -> Principal:
-    """Return who a user calls as, by a session or what else he has shown."""
-    projects = None if user.projects is None else frozenset(user.projects)
-    return Principal(user.id, user.email, user.scopes, projects, "user", user.tier, credential)
-
-
 _ALL = sa.select(users)
 _BY_ID = _ALL.where(_u.id == sa.bindparam("id"))
 _BY_EMAIL = _ALL.where(_u.email == sa.bindparam("email"))
 _COUNT = sa.select(sa.func.count()).select_from(users)
-
-
-def normal_email(email: str) -> str:
-    """Return the one spelling under which an address is kept and looked up."""
-    return email.strip().lower()
 
 
 def create(
@@ -90,7 +79,7 @@ def create(
     tier: str = "pro",
 ) -> UserRecord:
     """Insert a user and return it; raises Conflict when the address is taken."""
-    address, now = normal_email(email), clock.now()
+    address, now = emails.normal(email), clock.now()
     if by_email(session, address) is not None:
         raise Conflict(f"There is a user {address} already.", resource_type="user")
     bound = None if projects is None else sorted(projects)
@@ -117,7 +106,7 @@ def get(session: Session, user_id: str) -> UserRecord:
 
 def by_email(session: Session, email: str) -> UserRecord | None:
     """Return the user of an address, however it is spelled."""
-    row = session.execute(_BY_EMAIL, {"email": normal_email(email)}).first()
+    row = session.execute(_BY_EMAIL, {"email": emails.normal(email)}).first()
     return None if row is None else UserRecord(*row)
 
 

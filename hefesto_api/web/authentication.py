@@ -18,7 +18,7 @@ from hefesto_api.adapters.tokens import InvalidToken
 from hefesto_api.domain import api_keys as texts
 from hefesto_api.domain import clock
 from hefesto_api.domain.access import ANONYMOUS, STRANGER, Principal
-from hefesto_api.storage import api_keys, sessions, users
+from hefesto_api.storage import api_keys, sessions
 from hefesto_api.web import context, scopes
 from hefesto_api.web.errors import AuthenticationRequired, InvalidCredentials
 
@@ -125,13 +125,7 @@ def resolve(held: Runtime, kinds: Mapping[str, Bearer], credential: str) -> Prin
 def of_user(held: Runtime, claims: Claims) -> Principal | None:
     """Look up the user of a token; None when his session has ended, or what he was given is withdrawn."""
     with held.db.read() as session:
-        user = users.find(session, claims.sub)
-        login = sessions.find(session, claims.sid)
-    if user is None or login is None or login.user_id != user.id or not login.is_live(clock.now()):
-        return None
-    if not user.is_active or user.token_epoch != claims.epoch:
-        return None
-    return users.principal_of(user, login.id)
+        return sessions.principal_of(session, claims, clock.now())
 
 
 def of_key(db: Database, credential: str) -> Principal:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields
 
+from hefesto_api.domain import emails
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -152,6 +154,17 @@ def slug(**options: Any) -> fields.String:
     """Return the field of a project's short name."""
     message = "1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or a digit."
     return fields.String(validate=ma.validate.Regexp(_SLUG, error=message), **options)
+
+
+def email(**options: Any) -> fields.String:
+    """Return a field of an address of mail."""
+    options.setdefault("metadata", {}).setdefault("format", "email")
+    return fields.String(validate=[ma.validate.Length(3, emails.MOST), _address], **options)
+
+
+def _address(value: str) -> None:
+    if not emails.is_email(value):
+        raise ma.ValidationError("Not an address of mail.")
 
 
 def _no_nul(value: str) -> None:
