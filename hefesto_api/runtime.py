@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.passwords import Passwords
-from hefesto_api.adapters.secrets import Vault, open_vault
+from hefesto_api.adapters.secrets import Vault, can_open_vault, open_vault
 from hefesto_api.adapters.tokens import Tokens
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable, UsageError
-from hefesto_api.storage import intake, migrate, secret_keys, signing_keys
+from hefesto_api.storage import intake, migrate, resealing, secret_keys, signing_keys
+from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.group_commit import GroupCommit
 from hefesto_api.storage.intake import Arrival, Kept
@@ -48,9 +49,19 @@ class Runtime:
     def vault(self) -> Vault:
         """What secrets at rest are encrypted with, opened when first used; raises ServiceUnavailable."""
         try:
-            return unlock(self.settings, self.db)
+            vault = open_vault(self.settings)
         except UsageError as error:
             raise ServiceUnavailable(error.message, service="secrets", reason="no_key") from error
+        try:
+            secret_keys.admit(self.db, vault.key_ids)
+        except UsageError as error:
+            raise ServiceUnavailable(error.message, service="secrets", reason="other_key") from error
+        return vault
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What writes the audit log."""
+        return Ledger(lambda: self.vault)
 
     @cached_property
     def passwords(self) -> Passwords:
@@ -76,24 +87,38 @@ class Runtime:
         self.db.close()
 
 
-def unlock(settings: Settings, db: Database) -> Vault:
-    """Open the vault of a database; raises UsageError when the keys are not those of its secrets."""
+def examine_secrets(settings: Settings, db: Database) -> Vault | None:
+    """Open the vault of a migrated database before anything is served; None where none is needed yet.
+
+    Raises UsageError when the keys are not those of its secrets, and where there must be one and is none.
+    """
+    if settings.auth != "required" and not can_open_vault(settings):
+        return None
     vault = open_vault(settings)
     secret_keys.admit(db, vault.key_ids)
     return vault
+
+
+def prepare_secrets(settings: Settings, db: Database) -> None:
+    """Examine the secrets of a migrated database, and seal those that earlier versions stored as they were."""
+    vault = examine_secrets(settings, db)
+    if vault is not None:
+        resealing.seal_plain(db, vault)
 
 
 def build(settings: Settings) -> Runtime:
     """Make the parts that the settings ask for; nothing is opened before it is used."""
     db = open_database(settings.database_url, connections=settings.threads + 2)
     seats = threading.BoundedSemaphore(max(settings.threads - 4, settings.threads // 2, 1))
-    return Runtime(
+    made = Runtime(
         settings=settings,
         db=db,
         watch=Watch(lambda: _expect_current(db)),
         seats=seats,
         intake=GroupCommit(db, intake.keep, size=lambda arrival: len(arrival.body)),
     )
+    db.witness = made.ledger
+    return made
 
 
 def _expect_current(db: Database) -> None:

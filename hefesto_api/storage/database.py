@@ -9,7 +9,7 @@ import weakref
 from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 
@@ -20,9 +20,7 @@ from hefesto_api.storage.base import Session
 from hefesto_api.storage.fairlock import FairLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    Witness = Callable[[Session, audit.Actor, Sequence[audit.Note]], None]
+    from collections.abc import Iterator, Sequence
 
 _SCHEMES = {
     "postgres": "postgresql+psycopg",
@@ -33,12 +31,21 @@ _SCHEMES = {
 _LOOK_AGAIN = 0.002  # seconds
 
 
+class Witness(Protocol):
+    """Who writes the audit log (`storage.audit`)."""
+
+    def prepare(self) -> None:
+        """Do what cannot be done within a transaction; called before each."""
+
+    def append(self, session: Session, actor: audit.Actor, notes: Sequence[audit.Note]) -> None:
+        """Write what was done, in its transaction; what this raises undoes it."""
+
+
 class Database:
     """A database and this process's connections to it, which are opened when first used.
 
-    It may be made before a fork: each process opens its own connections. `witness`, where there is one, is
-    called with each transaction of `write()` right before it is committed, to write what was done into the
-    audit log (`storage.audit`); what it raises undoes the transaction.
+    It may be made before a fork: each process opens its own connections. `witness`, where there is one,
+    writes what each transaction of `write()` does into the audit log, right before it is committed.
     """
 
     def __init__(self, url: sa.URL, *, connections: int = 8, patience: float = 10) -> None:
@@ -80,6 +87,8 @@ class Database:
         caches may; what a client was told is done may not. `witnessed=False` is for machinery (a claim, a
         counter): it stands in the audit log only if it is noted. Raises StorageError.
         """
+        if self.witness is not None:
+            self.witness.prepare()
         with audit.transaction() as act:
             with self._writing(durable=durable) as session:
                 before = self._changes(session)
@@ -116,7 +125,7 @@ class Database:
         if self.witness is None:
             return
         try:
-            self.witness(session, act.who(), notes)
+            self.witness.append(session, act.who(), notes)
         except HefestoError as error:
             message = "The change was not made: it could not be written to the audit log."
             reason = error.details.get("reason", "failed")
@@ -154,6 +163,10 @@ class Database:
         On PostgreSQL it may also differ when nothing was changed here.
         """
         return self._open().data_version()
+
+    def is_writing(self) -> bool:
+        """Tell whether this thread is inside SQLite's `write()`, where no other one may be opened."""
+        return self.is_sqlite and self._open().turn.is_mine
 
     def writer_wait(self) -> tuple[int, float, int]:
         """Return this process's write() calls, the seconds they waited in all, and how many wait now."""

@@ -7,6 +7,7 @@ from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
 from hefesto_api.storage.api_key_usage import api_key_usage
 from hefesto_api.storage.api_keys import api_key_secrets, api_keys
+from hefesto_api.storage.audit import audit_keys, audit_logs, audit_seals, audit_strands
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.code_facts import code_facts
 from hefesto_api.storage.contents import contents, functions, project_files
@@ -49,6 +50,10 @@ __all__ = [
     "api_key_secrets",
     "api_key_usage",
     "api_keys",
+    "audit_keys",
+    "audit_logs",
+    "audit_seals",
+    "audit_strands",
     "backup_codes",
     "batches",
     "code_facts",

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from hefesto_api.storage import counting
 from hefesto_api.storage.base import Session
+from hefesto_api.storage.migrations import audit_triggers
 
 # A history only grows. Its rows go in one way alone: with their finding, through the foreign key.
 _SQLITE = """
@@ -41,6 +42,7 @@ def drop(session: Session) -> None:
     if not sa.inspect(session).has_table("finding_history"):
         return
     named = dict.fromkeys(_NAMES, "finding_history") | counting.NAMES
+    named |= audit_triggers.NAMES[session.dialect.name]
     for name, table in named.items():
         place = "" if session.dialect.name == "sqlite" else f" ON {table}"
         session.exec_driver_sql(f"DROP TRIGGER IF EXISTS {name}{place}")
@@ -53,6 +55,9 @@ def create(session: Session) -> None:
         _keep_history(session)
     if there.has_table("finding_counts"):
         for statement in counting.statements(session.dialect.name):
+            session.exec_driver_sql(statement)
+    if there.has_table("audit_logs"):
+        for statement in audit_triggers.statements(session.dialect.name):
             session.exec_driver_sql(statement)
 
 

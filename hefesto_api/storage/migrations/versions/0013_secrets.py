@@ -23,6 +23,7 @@ def upgrade() -> None:
         "secret_keys",
         sa.Column("key_id", Text(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("given_up_at", UtcDateTime(), nullable=True),
         _key("secret_keys", "key_id"),
     )
     op.create_table(
