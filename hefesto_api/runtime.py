@@ -100,7 +100,7 @@ def examine_secrets(settings: Settings, db: Database) -> Vault | None:
 
 
 def prepare_secrets(settings: Settings, db: Database) -> None:
-    """Examine the secrets of a migrated database, and seal those that earlier versions stored as they were."""
+    """Examine the secrets of a migrated database, and seal those that earlier versions stored plainly."""
     vault = examine_secrets(settings, db)
     if vault is not None:
         resealing.seal_plain(db, vault)

@@ -98,6 +98,11 @@ class Vault:
         return _hkdf(self._secrets[key_id], info, KEY_BYTES)
 
 
+def can_open_vault(settings: Settings) -> bool:
+    """Tell whether there is a key, or a place where one may be made."""
+    return bool(settings.secret_key) or key_file.path_beside(settings.database_url) is not None
+
+
 def open_vault(settings: Settings) -> Vault:
     """Return the vault of an installation: of HEFESTO_SECRET_KEY, else of the file beside its database.
 

@@ -38,6 +38,11 @@ class FairLock:
                 self._waiting.popleft().release()
 
     @property
+    def is_mine(self) -> bool:
+        """Tell whether this thread has the turn."""
+        return self._holder == threading.get_ident()
+
+    @property
     def queue_length(self) -> int:
         """How many wait now."""
         return len(self._waiting)

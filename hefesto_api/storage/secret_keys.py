@@ -15,6 +15,7 @@ from hefesto_api.storage.sealed import SealedColumn, SealedText, columns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from hefesto_api.storage.database import Database
 
@@ -23,7 +24,9 @@ secret_keys = sa.Table(
     metadata,
     sa.Column("key_id", Text, primary_key=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("given_up_at", UtcDateTime),
 )
+_s = secret_keys.c
 kept_keys = sa.Table(
     "kept_keys",
     metadata,
@@ -33,7 +36,8 @@ kept_keys = sa.Table(
 )
 
 KEPT_BYTES = 32
-_KNOWN = sa.select(secret_keys.c.key_id).order_by(secret_keys.c.created_at, secret_keys.c.key_id)
+_KNOWN = sa.select(_s.key_id).where(_s.given_up_at.is_(None)).order_by(_s.created_at, _s.key_id)
+_GIVEN_UP = sa.select(_s.key_id).where(_s.given_up_at.is_not(None))
 _KEPT = sa.select(kept_keys.c.secret).where(kept_keys.c.name == sa.bindparam("name"))
 
 
@@ -54,23 +58,38 @@ class Sealer(Protocol):
 def admit(db: Database, key_ids: Sequence[str]) -> None:
     """Note the key that will encrypt; raises UsageError when one is missing that secrets are encrypted with.
 
-    Of several processes that start at once with different keys on a new database, one is admitted.
+    Of several processes that start at once with different keys on a new database, one is admitted. Within
+    a transaction of SQLite nothing is noted.
     """
     with db.read() as session:
         known = set(session.execute(_KNOWN).scalars())
-    if key_ids[0] in known and known.issubset(key_ids):
+        if key_ids[0] in known and known.issubset(key_ids):
+            return
+        _refuse_missing(session, key_ids)
+    if db.is_writing():
         return
-    with db.write() as session:
+    with db.write(witnessed=False) as session:
         if session.dialect.name == "postgresql":
             session.execute(sa.text("LOCK TABLE secret_keys IN EXCLUSIVE MODE"))
-        missing = set(session.execute(_KNOWN).scalars()).difference(key_ids)
-        used = in_use(session) if missing else {}
-        for key_id in sorted(missing):
-            if used.get(key_id):
-                raise UsageError(_missing(key_id))
+        known = set(session.execute(_KNOWN).scalars())
+        _refuse_missing(session, key_ids)
+        for key_id in known.difference(key_ids):
             forget(session, key_id)
-        row = {"key_id": key_ids[0], "created_at": clock.now()}
-        session.execute(upsert(session.dialect.name, secret_keys).on_conflict_do_nothing(), row)
+        _note(session, key_ids[0])
+
+
+def _refuse_missing(session: Session, key_ids: Sequence[str]) -> None:
+    given_up = session.execute(_GIVEN_UP).scalars()
+    missing = in_use(session).keys() - {"", *key_ids, *given_up}
+    if missing:
+        raise UsageError(_missing(min(missing)))
+
+
+def _note(session: Session, key_id: str, given_up_at: datetime | None = None) -> None:
+    row = {"key_id": key_id, "created_at": clock.now(), "given_up_at": given_up_at}
+    statement = upsert(session.dialect.name, secret_keys)
+    again = {"given_up_at": statement.excluded.given_up_at}
+    session.execute(statement.on_conflict_do_update(index_elements=["key_id"], set_=again), row)
 
 
 def in_use(session: Session) -> dict[str, int]:
@@ -89,8 +108,8 @@ def known(session: Session) -> list[str]:
 
 
 def forget(session: Session, key_id: str) -> None:
-    """Note that nothing is encrypted with a key any more, or that what is was given up."""
-    session.execute(sa.delete(secret_keys).where(secret_keys.c.key_id == key_id))
+    """Note that nothing is encrypted with a key any more."""
+    session.execute(sa.delete(secret_keys).where(_s.key_id == key_id))
 
 
 def kept(db: Database, vault: Sealer, name: str) -> bytes:
@@ -124,7 +143,7 @@ def give_up(session: Session, key_id: str) -> Mapping[str, int]:
     lost = {column.name: _count(session, column, key_id) for column in columns()}
     beginning = sealed.beginning(key_id)
     session.execute(sa.delete(kept_keys).where(_begins(kept_keys.c.secret, len(beginning)) == beginning))
-    forget(session, key_id)
+    _note(session, key_id, given_up_at=clock.now())
     return {name: count for name, count in lost.items() if count}
 
 

@@ -302,3 +302,17 @@ def test_a_lost_key_is_given_up(db: Database) -> None:  # noqa: F811
     assert secret_keys.kept(db, Vault([NEW]), "audit") != before
     with pytest.raises(SecretUnreadable):
         secret_of(db, Vault([NEW]), source)
+    secret_keys.admit(db, [*lost.key_ids, *Vault([NEW]).key_ids])  # it was found again
+    assert secret_of(db, VAULT, source) == b"hush"
+
+
+def test_a_vault_opened_within_a_transaction_is_examined_and_notes_nothing(db: Database) -> None:  # noqa: F811
+    add_source(db, OLD)
+    if not db.is_sqlite:
+        pytest.skip("there a transaction may be opened beside another")
+    with db.write():
+        secret_keys.admit(db, VAULT.key_ids)
+        with pytest.raises(UsageError, match="rotate-secret"):
+            secret_keys.admit(db, Vault([NEW]).key_ids)
+    with db.read() as session:
+        assert secret_keys.known(session) == []
