@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.users import UserRecord
     from tests.features.conftest import Service
 
-SECRET_KEY = "a key of tests, which is long enough to be one"
+SECRET_KEY = "a key of tests that is long enough to be one"
 
 
 @pytest.fixture
