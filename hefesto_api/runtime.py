@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from hefesto_api.adapters.secrets import Vault, can_open_vault, open_vault
 from hefesto_api.adapters.tokens import Tokens
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import ServiceUnavailable, UsageError
+from hefesto_api.domain.errors import ServiceUnavailable, StorageError, UsageError
 from hefesto_api.storage import intake, migrate, resealing, secret_keys, signing_keys
 from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.database import Database, open_database
@@ -88,14 +89,16 @@ class Runtime:
 
 
 def examine_secrets(settings: Settings, db: Database) -> Vault | None:
-    """Open the vault of a migrated database before anything is served; None where none is needed yet.
+    """Open the vault before anything is served; None where none is needed yet.
 
-    Raises UsageError when the keys are not those of its secrets, and where there must be one and is none.
+    Raises UsageError when the keys are not those of the secrets in the database, and where there must be a
+    key and is none.
     """
     if settings.auth != "required" and not can_open_vault(settings):
         return None
     vault = open_vault(settings)
-    secret_keys.admit(db, vault.key_ids)
+    with suppress(StorageError):  # what is out of reach or not migrated yet is examined at its first use
+        secret_keys.admit(db, vault.key_ids)
     return vault
 
 

@@ -50,6 +50,7 @@ def run(given: dict[str, Any], *, reload: bool, worker: bool) -> int:
     logs.configure(settings)
     _migrate(settings)
     click.echo(banner(settings, worker=worker))
+    _notify(settings)
     wanted = serve.parts(settings, host=settings.host, port=settings.port, worker=worker, reload=reload)
     return serve.supervise(wanted, _environ(settings))
 
@@ -64,6 +65,8 @@ def banner(settings: Settings, *, worker: bool) -> str:
     queue = "worked off here" if worker else "left to `hefesto worker`"
     database = sa.make_url(settings.database_url).render_as_string(hide_password=True)
     ask = f"curl -s -X POST {url}/api/v1/analyze -H 'Content-Type: application/json'"
+    if settings.auth == "required":
+        ask += ' -H "Authorization: Bearer $HEFESTO_API_KEY"'
     lines = (
         f"Hefesto serves on {url}",
         f"  API documentation  {url}/docs",
@@ -77,13 +80,28 @@ def banner(settings: Settings, *, worker: bool) -> str:
     return "\n".join(lines)
 
 
+def _notify(settings: Settings) -> None:
+    """Say what is to be known about who may call."""
+    from hefesto_api.storage.database import open_database  # noqa: PLC0415
+    from hefesto_api.web import gate  # noqa: PLC0415
+
+    db = open_database(settings.database_url)
+    for notice in gate.notices(settings, db):
+        click.echo(f"Note: {notice}")
+    db.close()
+
+
 def _migrate(settings: Settings) -> None:
+    from hefesto_api import runtime as runtimes  # noqa: PLC0415
     from hefesto_api.storage import migrate  # noqa: PLC0415
     from hefesto_api.storage.database import open_database  # noqa: PLC0415
 
     db = open_database(settings.database_url)
-    migrate.upgrade(db)
-    db.close()
+    try:
+        migrate.upgrade(db)
+        runtimes.prepare_secrets(settings, db)
+    finally:
+        db.close()
 
 
 def _refuse_public(settings: Settings) -> None:

@@ -23,5 +23,6 @@ def command(slots: int) -> None:
         logs.configure(settings)
         runtime = runtimes.build(settings)
         migrate.upgrade(runtime.db)
+        runtimes.prepare_secrets(settings, runtime.db)
         worker.main(runtime, slots)
         runtime.close()

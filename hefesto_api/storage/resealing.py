@@ -12,7 +12,7 @@ import sqlalchemy as sa
 import structlog
 from msgspec import Struct
 
-from hefesto_api.domain import sealed
+from hefesto_api.domain import audit, sealed
 from hefesto_api.domain.errors import ServiceUnavailable
 from hefesto_api.storage import secret_keys, sqlite
 from hefesto_api.storage.base import Session, Text
@@ -77,6 +77,13 @@ def run(db: Database, vault: Sealer, tell: Callable[[int], None] = lambda _count
             if key_id != vault.key_ids[0] and not outcome.left.get(key_id):
                 secret_keys.forget(session, key_id)
                 outcome.retired.append(key_id)
+        if outcome.resealed or outcome.retired:
+            told = {
+                "resealed": outcome.resealed,
+                "left": sum(outcome.left.values()),
+                "retired": outcome.retired,
+            }
+            audit.note("secrets.resealed", "secret_key", vault.key_ids[0], told)
     _scrub(db, _EMPTY_LOG)
     return outcome
 
@@ -98,7 +105,7 @@ def _reseal(
     for batch in _batches(db, column, beginning):
         changes = [change for row in batch if (change := _changed(vault, column, row, outcome))]
         if changes:
-            with db.write() as session:
+            with db.write(witnessed=False) as session:
                 if db.is_sqlite:
                     session.exec_driver_sql("PRAGMA secure_delete=ON")  # what was there before is overwritten
                 # A secret that was changed meanwhile is left to whoever changed it.
