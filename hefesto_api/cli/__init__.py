@@ -28,6 +28,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("hefesto_api.cli.serving", "Run the whole service on this machine."),
     "worker": ("hefesto_api.cli.working", "Work the queue off, beside one or more servers."),
     "db": ("hefesto_api.cli.database", "Look after the database: upgrade, back up, restore, check."),
+    "keys": ("hefesto_api.cli.keys", "Keep API keys: create, list, revoke; encrypt secrets anew."),
+    "users": ("hefesto_api.cli.users", "Keep users: create, list, disable, delete; roles and passwords."),
     "version": ("hefesto_api.cli.about", "Print the version."),
 }
 

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import click
 
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
+from hefesto_api.domain import slugs
 
 
 def address(_context: click.Context, _parameter: click.Parameter, url: str | None) -> str | None:
@@ -30,6 +30,6 @@ def address(_context: click.Context, _parameter: click.Parameter, url: str | Non
 
 def slug(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
     """Refuse what no project can be called."""
-    if name is not None and not _SLUG.fullmatch(name):
-        raise click.BadParameter("1 to 100 letters, digits, '.', '_' or '-', the first a letter or a digit.")
+    if name is not None and not slugs.is_slug(name):
+        raise click.BadParameter(slugs.RULE)
     return name

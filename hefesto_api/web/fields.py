@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields
 
-from hefesto_api.domain import emails
+from hefesto_api.domain import emails, slugs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LEAST, MOST = -(2**63), 2**63 - 1
 _DIGITS = re.compile(r"-?[0-9]{1,19}", re.ASCII)
-_SLUG = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$(?!\n)", re.ASCII)
+_SLUG = re.compile(rf"^{slugs.SLUG.pattern}$(?!\n)", re.ASCII)
 _CWE = re.compile(r"^(?:[Cc][Ww][Ee]-)?([0-9]{1,6})$(?!\n)", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
@@ -152,8 +152,7 @@ def text(most: int, *, least: int = 0, **options: Any) -> fields.String:
 
 def slug(**options: Any) -> fields.String:
     """Return the field of a project's short name."""
-    message = "1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or a digit."
-    return fields.String(validate=ma.validate.Regexp(_SLUG, error=message), **options)
+    return fields.String(validate=ma.validate.Regexp(_SLUG, error=slugs.RULE), **options)
 
 
 def email(**options: Any) -> fields.String:

@@ -11,19 +11,25 @@ from urllib.parse import urlsplit
 
 from flask import Flask, request
 
-from hefesto_api.domain.errors import MalformedRequest, UsageError
+from hefesto_api.domain.errors import HefestoError, MalformedRequest, UsageError
+from hefesto_api.storage import admins
 from hefesto_api.web import client
 from hefesto_api.web.context import runtime
 from hefesto_api.web.errors import InsufficientPermissions
 
 if TYPE_CHECKING:
     from hefesto_api.settings import Settings
+    from hefesto_api.storage.database import Database
 
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 REMEDY = (
     "Set HEFESTO_AUTH=required to ask callers for credentials, "
     "or HEFESTO_AUTH=open to serve everybody who can reach this address."
 )
+
+NO_ADMIN = """HEFESTO_AUTH=required, and there is no admin yet: nobody may call. Make the first one here:
+  hefesto keys create --name first --scope admin       prints an API key
+  hefesto users create you@example.org --role admin    somebody who logs in"""
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -42,6 +48,24 @@ def refuse_unless_decided(settings: Settings) -> None:
             "Set HEFESTO_AUTH=required (callers need credentials), HEFESTO_AUTH=open (everybody who can "
             "reach it may call), or HEFESTO_ENV=development."
         )
+
+
+def notices(settings: Settings, db: Database) -> list[str]:
+    """Return what somebody who starts the service should know about who may call it."""
+    if settings.auth == "open":
+        return ["HEFESTO_AUTH=open: whoever reaches this address may do everything."]
+    if settings.auth == "required" and not _is_governed(db):
+        return [NO_ADMIN]
+    return []
+
+
+def _is_governed(db: Database) -> bool:
+    """Tell whether there is an admin; a database that cannot be asked yet is not said to have none."""
+    try:
+        with db.read() as session:
+            return admins.are_there(session)
+    except HefestoError:
+        return True
 
 
 def refuse_strangers() -> None:

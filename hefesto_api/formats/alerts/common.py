@@ -1,16 +1,15 @@
 """What several tools tell in the same names: where it ran, what broke, which calls led there."""
 
-import re
 from collections.abc import Sequence
 from typing import TypedDict
 
 from hefesto_api.domain.alert import ReportedFrame
+from hefesto_api.domain.slugs import is_slug
 from hefesto_api.formats.alerts import texts
 from hefesto_api.formats.alerts.payload import Node
 
 _FRAMES_HEAD, _FRAMES_TAIL = 50, 200  # kept of a deeper stack: the crash is at the end
 _LINES = 2**31 - 1
-_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
 
 class Running(TypedDict):
@@ -41,7 +40,7 @@ def running(node: Node) -> Running:
 def project(node: Node) -> str | None:
     """Read the slug of the project; a name that is none of ours is as if it were not there."""
     found = node.text("project") or ""
-    return found if _SLUG.fullmatch(found) else None
+    return found if is_slug(found) else None
 
 
 def trace(node: Node) -> str | None:
