@@ -110,6 +110,11 @@ def by_email(session: Session, email: str) -> UserRecord | None:
     return None if row is None else UserRecord(*row)
 
 
+def every(session: Session) -> list[UserRecord]:
+    """Return all users, the oldest first."""
+    return [UserRecord(*row) for row in session.execute(_ALL.order_by(_u.id))]
+
+
 def page(
     session: Session,
     *,
