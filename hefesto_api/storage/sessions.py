@@ -12,8 +12,9 @@ from hefesto_api.domain import ids
 from hefesto_api.domain.access import Principal
 from hefesto_api.domain.claims import Claims
 from hefesto_api.domain.errors import NotFound
+from hefesto_api.storage import users
 from hefesto_api.storage.base import Session, Text, UtcDateTime, metadata
-from hefesto_api.storage.users import UserRecord, users
+from hefesto_api.storage.users import UserRecord
 
 sessions = sa.Table(
     "sessions",
@@ -42,7 +43,7 @@ refresh_tokens = sa.Table(
     sa.Index(None, "session_id"),
     sa.Index(None, "expires_at"),
 )
-_s, _t = sessions.c, refresh_tokens.c
+_s, _t, _users = sessions.c, refresh_tokens.c, users.users
 
 MOST_OF_ONE = 100  # sessions of one user at a time; one more ends the one that rested longest
 REMEMBERED = timedelta(days=90)  # after its end, so that the places that a user logs in from stay known
@@ -110,7 +111,7 @@ _CROWD = (
     sa.select(_s.id).where(_s.user_id == _USER, _LIVE).order_by(_s.last_used_at.desc()).offset(MOST_OF_ONE)
 )
 _WITH_USER = (
-    sa.select(sessions, *users.c).join(users, users.c.id == _s.user_id).where(_s.id == sa.bindparam("id"))
+    sa.select(sessions, *_users.c).join(_users, _users.c.id == _s.user_id).where(_s.id == sa.bindparam("id"))
 )
 _INSERT = sa.insert(sessions)
 _END = sa.update(sessions).where(_LIVE).values(ended_at=_NOW, end_reason=sa.bindparam("reason"))
@@ -166,7 +167,7 @@ def principal_of(session: Session, claims: Claims, now: datetime) -> Principal |
         return None
     user = found.user
     bound = None if user.projects is None else frozenset(user.projects)
-    return Principal(user.id, user.name, user.scopes, bound, "user", user.tier, found.session.id)
+    return Principal(user.id, user.email, user.scopes, bound, "user", user.tier, found.session.id)
 
 
 def standing(session: Session, session_id: str, now: datetime) -> Standing | None:

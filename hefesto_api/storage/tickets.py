@@ -6,35 +6,45 @@ from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
+from msgspec import Struct
 
 from hefesto_api.domain.access import Principal
+from hefesto_api.domain.claims import Claims
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
 
 tickets = sa.Table(
     "tickets",
     metadata,
     sa.Column("hash", Text, primary_key=True),
-    sa.Column("principal", Json, nullable=False),
+    sa.Column("holder", Json, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Index(None, "expires_at"),
 )
 _t = tickets.c
 
-_TAKE = sa.delete(tickets).where(_t.hash == sa.bindparam("of_hash")).returning(_t.principal, _t.expires_at)
+_TAKE = sa.delete(tickets).where(_t.hash == sa.bindparam("of_hash")).returning(_t.holder, _t.expires_at)
 
 
-def issue(session: Session, ticket_hash: str, principal: Principal, *, until: datetime) -> None:
-    """Keep the hash of a ticket for a principal."""
-    row = {"hash": ticket_hash, "principal": msgspec.to_builtins(principal), "expires_at": until}
+class Holder(Struct, frozen=True):
+    """Who asked for a ticket, and what for: an access token, an API key (by its hash), or nothing at all."""
+
+    principal: Principal
+    claims: Claims | None = None
+    key_hash: str = ""
+
+
+def issue(session: Session, ticket_hash: str, holder: Holder, *, until: datetime) -> None:
+    """Keep the hash of a ticket."""
+    row = {"hash": ticket_hash, "holder": msgspec.to_builtins(holder), "expires_at": until}
     session.execute(sa.insert(tickets), row)
 
 
-def redeem(session: Session, ticket_hash: str, *, now: datetime) -> Principal | None:
+def redeem(session: Session, ticket_hash: str, *, now: datetime) -> Holder | None:
     """Take a ticket and return whose it is; None when there is none (any more)."""
     row = session.execute(_TAKE, {"of_hash": ticket_hash}).first()
     if row is None or row.expires_at <= now:
         return None
-    return msgspec.convert(row.principal, Principal)
+    return msgspec.convert(row.holder, Holder)
 
 
 def purge(session: Session, now: datetime) -> int:

@@ -10,6 +10,7 @@ import hmac
 import threading
 import time
 from collections import OrderedDict
+from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from flask import Flask, current_app, g, request
@@ -38,8 +39,10 @@ if TYPE_CHECKING:
 
 KEY = "hefesto.authenticator"
 FRESH_SECONDS = 0.5
+_FRESH = timedelta(seconds=FRESH_SECONDS)
 _LONGEST = 4096 + 64  # of a credential, in characters: the longest token, and some air
 _MOST = 10_000
+_OF_CREDENTIALS = ("/api/v1/auth/", "/oauth/")  # where a change may revoke some
 _NOT_GOOD = "The credentials are not good (any more)."
 
 
@@ -56,12 +59,17 @@ class Authenticator:
         if not 0 < len(credential) <= _LONGEST or not credential.isascii():
             raise InvalidCredentials(_NOT_GOOD)
         name = texts.digest(credential)
-        asked = time.monotonic()
+        asked, now = time.monotonic(), clock.now()
         known = self._known.get(name)
-        if known is None or known.until <= asked:
-            known = _Known(self._resolve(credential), asked + FRESH_SECONDS)
+        if known is None or not known.is_fresh(asked, now):
+            known = _Known(self._resolve(credential), asked, now)
             self._keep(name, known)
         return known.principal
+
+    def forget(self) -> None:
+        """Look every credential up anew from now on: what was just revoked here is refused here at once."""
+        with self._lock:
+            self._known.clear()
 
     def _keep(self, name: str, known: _Known) -> None:
         with self._lock:
@@ -72,10 +80,15 @@ class Authenticator:
 
 
 class _Known(NamedTuple):
-    """Whose a credential is, until a time of the monotonic clock."""
+    """Whose a credential is, as of when, by the clock of durations and by that of dates."""
 
     principal: Principal
-    until: float
+    asked: float
+    at: datetime
+
+    def is_fresh(self, asked: float, now: datetime) -> bool:
+        """Tell whether little time has passed, by both: dates may be set, and expire what was shown."""
+        return asked - self.asked < FRESH_SECONDS and timedelta() <= now - self.at < _FRESH
 
 
 def install(app: Flask, settings: Settings, kinds: Mapping[str, Bearer]) -> None:
@@ -97,8 +110,14 @@ def install(app: Flask, settings: Settings, kinds: Mapping[str, Bearer]) -> None
             held.usage.count(caller.id, route, failed=response.status_code >= 400)
         return response
 
+    def forget(response: Response) -> Response:
+        if request.method not in {"GET", "HEAD", "OPTIONS"} and request.path.startswith(_OF_CREDENTIALS):
+            authenticator().forget()
+        return response
+
     app.before_request(identify)
     app.after_request(tally)
+    app.after_request(forget)
     scopes.install(app, scopes.authorize)
 
 
@@ -132,7 +151,11 @@ def of_key(db: Database, credential: str) -> Principal:
     """Look up whose an API key is: one indexed read; raises AuthenticationRequired."""
     if not texts.is_key(credential):
         raise InvalidCredentials(_NOT_GOOD)
-    wanted = texts.digest(credential)
+    return of_key_hash(db, texts.digest(credential))
+
+
+def of_key_hash(db: Database, wanted: str) -> Principal:
+    """Look up whose the API key of a hash is; raises AuthenticationRequired."""
     with db.read() as session:
         shown = api_keys.shown(session, wanted)
     if shown is None or not hmac.compare_digest(shown.hash.encode(), wanted.encode()):

@@ -118,7 +118,7 @@ def _tickets() -> None:
     op.create_table(
         "tickets",
         sa.Column("hash", Text(), nullable=False),
-        sa.Column("principal", Json(), nullable=False),
+        sa.Column("holder", Json(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         _key("tickets", "hash"),
     )
