@@ -86,7 +86,7 @@ def complete_operation(
     """Add to an operation its id, its scope and the errors that it can answer."""
     doc["operationId"] = about["operation_id"]
     scope = about.get("scope")
-    doc["security"] = [{"bearerAuth": []}, {}] if scope else []
+    doc["security"] = [{"bearerAuth": []}, {}] if _asks(about) else []
     if scope:
         doc["x-required-scope"] = scope
     if about.get("takes_much"):
@@ -97,8 +97,13 @@ def complete_operation(
     return doc
 
 
+def _asks(about: dict[str, Any]) -> bool:
+    """Tell whether a route asks who calls."""
+    return "scope" in about or "authenticated" in about
+
+
 def _possible(doc: dict[str, Any], about: dict[str, Any], method: str) -> list[int]:
-    statuses = list(_ALWAYS)
+    statuses = [*_ALWAYS, 401] if _asks(about) else list(_ALWAYS)
     if about["has_path_parameters"]:
         statuses.append(404)
     if doc.get("parameters"):
