@@ -17,7 +17,11 @@ from hefesto_api.adapters import logs
 from hefesto_api.features.alerts import routes as alerts
 from hefesto_api.features.analysis import routes as analysis
 from hefesto_api.features.auth import key_routes as api_keys
+from hefesto_api.features.auth import mfa_routes as mfa
+from hefesto_api.features.auth import session_routes as sessions
 from hefesto_api.features.auth import user_routes as users
+from hefesto_api.features.auth.oauth import client_routes as oauth_clients
+from hefesto_api.features.auth.oauth import routes as oauth
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.deployments import routes as deployments
 from hefesto_api.features.findings import identity_routes as identity
@@ -36,6 +40,7 @@ from hefesto_api.web import (
     arguments,
     authentication,
     client,
+    client_tokens,
     compression,
     conditional,
     context,
@@ -93,11 +98,17 @@ FEATURES: tuple[Feature, ...] = (
     metrics,
     project_quality,
     api_keys,
+    sessions,
+    mfa,
     users,
+    oauth_clients,
 )
 
 # Who shows an access token of each kind, as long as it stands.
-BEARERS: Mapping[str, authentication.Bearer] = {"user": authentication.of_user}
+BEARERS: Mapping[str, authentication.Bearer] = {
+    "user": authentication.of_user,
+    "client": client_tokens.of_client,
+}
 
 
 def create_app(
@@ -107,9 +118,9 @@ def create_app(
 ) -> Flask:
     """Make the WSGI application; without arguments, from the environment of the process.
 
-    Raises UsageError for settings that this version cannot honour.
+    Raises UsageError for settings that cannot be honoured.
     """
-    runtime = runtime or runtimes.build(settings or _of_this_process())
+    runtime = runtime or (runtimes.build(settings) if settings else _of_this_process())
     app = Application("hefesto_api", static_folder=None)
     app.extensions[context.KEY] = runtime
     _install_web(app, runtime.settings)
@@ -117,6 +128,7 @@ def create_app(
     for feature in features:
         api.register_blueprint(feature.blp)
     app.register_blueprint(docs.blp)
+    app.register_blueprint(oauth.blp)
     arguments.declare_queries(app)
     negotiation.declare_produced(app)
     return app
@@ -127,13 +139,15 @@ def openapi_document(app: Flask) -> bytes:
     return openapi.document_text(app)
 
 
-def _of_this_process() -> Settings:
-    """Read the settings of a process that is a server of ours alone, and log as they say."""
+def _of_this_process() -> Runtime:
+    """Build what a process holds that is a server of ours alone, and log as its settings say."""
     settings = all_settings.from_process()
     logs.configure(settings)
     for warning in settings.warnings:
         logs.of("settings").warning("setting_ignored", reason=warning)
-    return settings
+    made = runtimes.build(settings)
+    runtimes.examine_secrets(settings, made.db)
+    return made
 
 
 def _install_web(app: Flask, settings: Settings) -> None:

@@ -133,8 +133,8 @@ class Standing(NamedTuple):
     @property
     def scopes(self) -> frozenset[str]:
         """What the grant allows now: never more than its client may, nor the person behind it."""
-        allowed = _within(self.grant.scopes, frozenset(self.client.scopes))
-        return allowed if self._person is None else _within(allowed, self._person.scopes)
+        allowed = within(self.grant.scopes, frozenset(self.client.scopes))
+        return allowed if self._person is None else within(allowed, self._person.scopes)
 
     @property
     def projects(self) -> frozenset[str] | None:
@@ -165,7 +165,7 @@ _ENDS = (
 _CODE = sa.select(oauth_codes).where(_k.hash == sa.bindparam("hash"))
 _REFRESH = sa.select(oauth_refresh_tokens).where(_r.hash == sa.bindparam("hash"))
 _NOW = sa.bindparam("now", type_=UtcDateTime)
-_OF_HASH = sa.bindparam("of_hash")
+_OF_HASH: sa.BindParameter[str] = sa.bindparam("of_hash")
 _USE_CODE = (
     sa.update(oauth_codes)
     .where(_k.hash == _OF_HASH, _k.used_at.is_(None), _k.expires_at > _NOW)
@@ -264,7 +264,7 @@ def purge(session: Session, before: datetime, *, limit: int = 1000) -> int:
     return grants + codes
 
 
-def _within(wanted: Collection[str], held: frozenset[str]) -> frozenset[str]:
+def within(wanted: Collection[str], held: frozenset[str]) -> frozenset[str]:
     """Return what of some scopes is held; `admin` holds all."""
     if "admin" in held:
         return frozenset(wanted)
