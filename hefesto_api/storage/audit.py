@@ -151,21 +151,23 @@ class Ledger:
 
     def prepare(self) -> None:
         """Open the vault, which reads and writes the database itself: before a transaction, once."""
-        if self._is_open:
+        if not self._is_open:
+            with self._opening:
+                self._unlock()
+
+    def _unlock(self) -> None:
+        if self._is_open or self._is_opening:  # the vault's own transaction comes by here
             return
-        with self._opening:
-            if self._is_open or self._is_opening:  # the vault's own transaction comes by here
-                return
-            self._is_opening = True
-            try:
-                self._vault = self._open()
-            except ServiceUnavailable as error:
-                if error.details.get("reason") != "no_key":
-                    raise
-                self._refusal = error
-            finally:
-                self._is_opening = False
-            self._is_open = True
+        self._is_opening = True
+        try:
+            self._vault = self._open()
+        except ServiceUnavailable as error:
+            if error.details.get("reason") != "no_key":
+                raise
+            self._refusal = error
+        finally:
+            self._is_opening = False
+        self._is_open = True
 
     def append(self, session: Session, actor: audit.Actor, notes: Sequence[audit.Note]) -> None:
         """Write notes as the newest entries, in the transaction of what they tell of."""
