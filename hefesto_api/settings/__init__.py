@@ -110,7 +110,30 @@ class Settings:
     log_file: str = _setting("", of.text, "Log file, rotated at 10 MB, five kept", shown="standard error")
     cache_ttl: float = _setting(60.0, of.number(0, 86400), "Seconds that a cached answer lives")
     cache_size: int = _setting(10_000, of.integer(0, 10_000_000), "Entries of the cache in the process")
-    rate_limits: str = _setting("auto", of.choice("on", "off", "auto"), "Whether calls are limited")
+    rate_limits: str = _setting(
+        "auto",
+        of.choice("on", "off", "auto"),
+        "Whether calls are limited; auto: unless open on loopback only",
+    )
+    rate_limit_free: tuple[int, ...] = _setting(
+        (10, 20, 100, 1000), of.tier, "Limits of the tier free, and of callers without credentials",
+        shown="10/20/100/1000",
+    )  # fmt: skip
+    rate_limit_pro: tuple[int, ...] = _setting(
+        (100, 200, 1000, 10_000), of.tier, "Limits of the tier pro", shown="100/200/1000/10000"
+    )
+    rate_limit_enterprise: tuple[int, ...] = _setting(
+        (1000, 2000, 10_000, 100_000),
+        of.tier,
+        "Limits of the tier enterprise",
+        shown="1000/2000/10000/100000",
+    )
+    rate_limit_keys: tuple[tuple[str, tuple[int, ...]], ...] = _setting(
+        (), of.tiers, "Limits of single keys, users and clients, by their ids"
+    )
+    rate_limit_folder: str = _setting(
+        "", of.text, "Folder for the counts that processes share", shown="shared memory, else temporary"
+    )
     webhook_allow_private: tuple[str, ...] = _setting(
         (), of.networks, "Private networks that outgoing webhooks may reach"
     )

@@ -17,6 +17,8 @@ NEW_KEY = "openssl rand -base64 32"
 """The command that prints a good key for secrets."""
 _LEAST_DIFFERENT = 10  # characters: a row of the same ones is no key
 
+_MOST_CALLS = 1_000_000  # in a window: each call of the longest is remembered
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -123,6 +125,21 @@ def _thresholds(value: str) -> tuple[int, ...]:
     return numbers
 
 
+def _tier(value: str) -> tuple[int, ...]:
+    """Read a rate a minute, the burst in a minute, and what an hour and a day allow."""
+    numbers = tuple(_digits(part) for part in value.split("/"))
+    if len(numbers) != 4 or min(numbers) < 1 or max(numbers) > _MOST_CALLS or numbers[0] > numbers[1]:
+        raise ValueError
+    return numbers
+
+
+def _tiers(value: str) -> tuple[tuple[str, tuple[int, ...]], ...]:
+    pairs = [word.partition("=") for word in _words(value)]
+    if not all(name.strip() for name, _, _ in pairs):
+        raise ValueError
+    return tuple((name.strip(), _tier(numbers.strip())) for name, _, numbers in pairs)
+
+
 def _url(*schemes: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         if urlsplit(value).scheme not in schemes:
@@ -177,6 +194,8 @@ paths = Reader("folders separated by ':'", _paths)
 networks = Reader("networks such as 10.0.0.0/8, separated by commas", _networks)
 proxies = Reader("networks such as 10.0.0.0/8, or unix for local sockets, separated by commas", _proxies)
 thresholds = Reader("four rising whole numbers such as 5,10,15,20", _thresholds)
+tier = Reader("calls a minute/burst/an hour/a day such as 10/20/100/1000", _tier)
+tiers = Reader("ids with their limits such as ID=1000/2000/10000/100000, separated by commas", _tiers)
 http_url = Reader("a URL such as https://host/path", _url("http", "https"))
 origin_url = Reader("a URL such as https://host or https://host/path", _origin_url)
 issuer_url = Reader("a URL such as https://host/path, as the provider writes it", _issuer_url)
