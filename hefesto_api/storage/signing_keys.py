@@ -6,6 +6,7 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from hefesto_api.domain import signing
 from hefesto_api.domain.signing import PURPOSE, SigningKey
 from hefesto_api.storage.base import Blob, Session, Text, UtcDateTime, metadata
 from hefesto_api.storage.database import Database
@@ -53,6 +54,13 @@ def add(session: Session, key: SigningKey) -> None:
     """Keep a key."""
     row = {"id": key.id, "public": key.public, "sealed": key.sealed, "created_at": key.created_at}
     session.execute(_INSERT, row)
+
+
+def purge(session: Session, now: datetime) -> None:
+    """Delete the keys whose last token has expired."""
+    known = every(session)
+    current = {key.id for key in signing.verifying(known, now)}
+    remove(session, [key.id for key in known if key.id not in current])
 
 
 def remove(session: Session, key_ids: list[str]) -> None:

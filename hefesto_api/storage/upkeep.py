@@ -16,6 +16,11 @@ from hefesto_api.storage import (
     learning,
     outbox,
     rollups,
+    second_factors,
+    sessions,
+    signing_keys,
+    throttles,
+    tickets,
     workers,
 )
 
@@ -33,6 +38,7 @@ TOLD_ALERTS = timedelta(days=7)
 READ_MESSAGES = timedelta(days=7)
 FACTS_OF_CODE = timedelta(days=90)
 REPLACED_CORRELATIONS = timedelta(days=30)
+UNCONFIRMED_FACTORS = timedelta(days=1)
 
 
 def run(db: Database) -> None:
@@ -40,7 +46,7 @@ def run(db: Database) -> None:
 
     So go what came in and was read, and what repeats of alerts are known by. What waits is called for.
     Facts of code are read anew when they are wanted; of an alert's correlations the latest and those that
-    somebody judged stay.
+    somebody judged stay. Sessions are remembered for a while after their end.
 
     Rollups that are not what the findings say (somebody wrote with another program) are counted anew.
     """
@@ -51,11 +57,16 @@ def run(db: Database) -> None:
     _until_none_is_left(db, lambda session: alert_deliveries.purge(session, now - TOLD_ALERTS))
     _until_none_is_left(db, lambda session: code_facts.sweep(session, now - FACTS_OF_CODE))
     _until_none_is_left(db, lambda session: learning.sweep(session, now - REPLACED_CORRELATIONS))
+    _until_none_is_left(db, lambda session: sessions.purge(session, now))
     with db.write() as session:
         intake.call_if_waiting(session)
         outbox.purge(session, now - TOLD_EVENTS)
         idempotency.purge(session, now=now)
         workers.forget(session, now - SILENT_WORKERS)
+        tickets.purge(session, now)
+        throttles.purge(session, now)
+        second_factors.purge(session, now - UNCONFIRMED_FACTORS)
+        signing_keys.purge(session, now)
     _mend_rollups(db)
 
 
