@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hefesto_api.adapters.limits import Limiter, open_limiter
 from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.passwords import Passwords
 from hefesto_api.adapters.secrets import Vault, can_open_vault, open_vault
@@ -76,6 +77,11 @@ class Runtime:
         return Tokens(self.vault, signing_keys.Shelf(self.db))
 
     @cached_property
+    def limiter(self) -> Limiter:
+        """What counts calls, for limits: opened when first used."""
+        return open_limiter(self.settings)
+
+    @cached_property
     def usage(self) -> UsageCounter:
         """What API keys ask for, on its way to the database."""
         return UsageCounter(self.db)
@@ -85,6 +91,8 @@ class Runtime:
         self.draining.set()
         self.watch.stop()
         self.usage.close()
+        if "limiter" in self.__dict__:  # it was used, and so opened
+            self.limiter.close()
         self.db.close()
 
 

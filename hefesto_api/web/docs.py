@@ -9,6 +9,7 @@ from flask import Blueprint, current_app, redirect
 
 from hefesto_api.web import assets, openapi
 from hefesto_api.web.envelope import Answer
+from hefesto_api.web.limits import unlimited
 from hefesto_api.web.scopes import public
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def dashboard() -> Response:
 
 @blp.get("/docs/assets/<name>")
 @public
+@unlimited
 def asset(name: str) -> Response:
     """Answer a file that the pages load."""
     return assets.answer(name)

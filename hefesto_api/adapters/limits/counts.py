@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hefesto_api.domain.limits import Policy
 
-LEAST = 1 << 20
+LEAST = 1 << 16
 MOST = 64 << 20
 LOOK_MILLISECONDS = 1000  # how often a process makes sure that the file is still the one of its name
 

@@ -14,6 +14,7 @@ from hefesto_api.version import __version__
 from hefesto_api.web import client, metering
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
+from hefesto_api.web.limits import unlimited
 from hefesto_api.web.scopes import demand, public
 
 blp = Blueprint("health", description="Whether the service is well.")
@@ -33,6 +34,7 @@ def welcome() -> Any:
 
 @blp.route("/health", methods=["GET"])
 @public
+@unlimited
 @blp.response(200, schemas.HealthSchema)
 @blp.alt_response(503, schema=schemas.HealthSchema, description="Draining, or the last check failed.")
 def health() -> Any:
@@ -43,6 +45,7 @@ def health() -> Any:
 
 @blp.route("/livez", methods=["GET"])
 @public
+@unlimited
 @blp.response(200, schemas.LivenessSchema)
 def liveness() -> Any:
     """Answer, which is all that is asked."""
@@ -51,6 +54,7 @@ def liveness() -> Any:
 
 @blp.route("/readyz", methods=["GET"])
 @public
+@unlimited
 @blp.response(200, schemas.ReadinessSchema)
 @blp.alt_response(503, schema=schemas.ReadinessSchema, description="Something does not hold.")
 def readiness() -> Any:
@@ -62,6 +66,7 @@ def readiness() -> Any:
 
 @blp.route("/health/deep", methods=["GET"])
 @public
+@unlimited
 @blp.response(200, schemas.DeepHealthSchema)
 @blp.alt_response(503, schema=schemas.DeepHealthSchema, description="A required part is down.")
 def deep_health() -> Any:
@@ -73,6 +78,7 @@ def deep_health() -> Any:
 
 
 @blp.route("/metrics", methods=["GET"])
+@unlimited
 @blp.response(200, {"type": "string"}, content_type="text/plain")
 def metrics() -> Response:
     """Tell Prometheus everything that is counted; from another machine this needs `read:metrics`."""
@@ -83,6 +89,7 @@ def metrics() -> Response:
 
 @blp.route("/api/v1/health", methods=["GET"])
 @public
+@unlimited
 @blp.response(200, schemas.ServiceHealthSchema)
 def service_health() -> Any:
     """Say how the parts are."""
@@ -93,6 +100,7 @@ def service_health() -> Any:
 
 @blp.route("/api/v1/status", methods=["GET"])
 @public
+@unlimited
 @blp.response(200, schemas.StatusSchema)
 def status() -> Any:
     """Say in one word how the whole is."""

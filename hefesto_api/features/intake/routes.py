@@ -17,6 +17,7 @@ from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import Answer, success, to_json
 from hefesto_api.web.errors import UnsupportedMediaType
 from hefesto_api.web.idempotency import idempotent
+from hefesto_api.web.limits import unlimited
 from hefesto_api.web.rows import page_answer
 from hefesto_api.web.scopes import admit, demand, principal, require
 
@@ -50,6 +51,7 @@ def foreign_body(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @blp.route("/webhook", methods=["POST"])
+@unlimited
 @foreign_body
 @blp.arguments(schemas.TokenQuery, location="query")
 @blp.response(202, schemas.AcceptedWebhookSchema)
@@ -64,6 +66,7 @@ def receive_native(query: dict[str, Any]) -> Any:
 
 
 @blp.route("/webhook/<string:source>", methods=["POST"])
+@unlimited
 @foreign_body
 @blp.arguments(schemas.TokenQuery, location="query")
 @blp.response(202, schemas.AcceptedWebhookSchema)
