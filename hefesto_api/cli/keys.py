@@ -56,6 +56,8 @@ def create(*, days: int | None, user: str | None, **wanted: Any) -> None:
         what = made["role"] or ", ".join(made["scopes"])
         where = installation.bound(made["projects"])
         click.echo(f"Key {made['id']} ({what}; projects: {where}; {made['tier']}). Keep it safe:")
+        if "signing_secret" in made:
+            click.echo(f"Its requests are signed with {made['signing_secret']}")
         click.echo(made["key"])
 
 
@@ -92,7 +94,7 @@ def revoke(key: str, *, force: bool) -> None:
 def _desk(here: Installation, *, force: bool = False) -> Desk:
     from hefesto_api.features.auth.keys import Desk  # noqa: PLC0415
 
-    return Desk(here.runtime.db, here.operator, keeps_admins=not force)
+    return Desk(here.runtime.db, here.operator, lambda: here.runtime.vault, keeps_admins=not force)
 
 
 def _user_id(here: Installation, email: str | None) -> str | None:

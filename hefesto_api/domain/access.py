@@ -41,7 +41,8 @@ class Principal(Struct, frozen=True):
 
     `name` is what history and audit tell; `projects` is None for all of them. `kind` is anonymous, key
     (an API key), user, client (of OAuth) or system (the command line, a schedule); `credential` names what
-    was shown, for limits, usage and audit: the key's id, the session's, the client's.
+    was shown, for limits, usage and audit: the key's id, the session's, the client's. Who `must_sign` is not
+    let in by that alone: each of his requests is signed as well.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Principal(Struct, frozen=True):
     kind: str = "anonymous"
     tier: str = "free"
     credential: str = ""
+    must_sign: bool = False
 
     def has(self, scope: str) -> bool:
         """Tell whether a scope is held; `admin` holds all."""

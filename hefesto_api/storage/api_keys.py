@@ -162,7 +162,9 @@ def principal_of(key: KeyRecord, owner: UserRecord | None) -> Principal:
         allowed = allowed & owner.scopes
         projects = rights.shared(projects, None if owner.projects is None else frozenset(owner.projects))
         tier = min(tier, owner.tier, key=TIERS.index)
-    return Principal(key.id, key.name, allowed, projects, "key", tier, key.id)
+    return Principal(
+        key.id, key.name, allowed, projects, "key", tier, key.id, must_sign=key.require_signature
+    )
 
 
 def get(session: Session, key_id: str) -> KeyRecord:

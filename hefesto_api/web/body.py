@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zlib
 from contextlib import contextmanager
+from hashlib import sha256
 from tempfile import SpooledTemporaryFile
 from typing import IO, TYPE_CHECKING, Any
 
@@ -49,6 +50,27 @@ def kept(environ: MutableMapping[str, Any], limit: int) -> Iterator[IO[bytes]]:
         environ.pop("HTTP_CONTENT_ENCODING", None)
         environ.pop("HTTP_TRANSFER_ENCODING", None)
         yield spool
+
+
+def spooled(environ: MutableMapping[str, Any], limit: int) -> tuple[IO[bytes], str]:
+    """Read the body into a file as it was sent, put it in its place, and return it with its SHA-256.
+
+    Whoever calls this closes the file. Raises as `read` does; `limit` counts what was sent, packed or not.
+    """
+    spool = SpooledTemporaryFile(max_size=MEGABYTE)  # noqa: SIM115 - the caller closes it
+    digest = sha256()
+    try:
+        for piece in _received(environ, limit):
+            digest.update(piece)
+            spool.write(piece)
+        environ["CONTENT_LENGTH"] = str(spool.tell())
+        spool.seek(0)
+    except BaseException:
+        spool.close()
+        raise
+    environ["wsgi.input"] = spool
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    return spool, digest.hexdigest()
 
 
 def stream(environ: Mapping[str, Any], limit: int) -> IO[bytes]:

@@ -48,6 +48,13 @@ class InvalidCredentials(AuthenticationRequired):
     headers = {"WWW-Authenticate": 'Bearer realm="hefesto", error="invalid_token"'}  # noqa: RUF012 - read alone
 
 
+class InvalidSignature(HefestoError):
+    """The request does not show that it comes from who holds the secret."""
+
+    code = "INVALID_SIGNATURE"
+    headers = {"WWW-Authenticate": 'Bearer realm="hefesto"'}  # noqa: RUF012 - read alone
+
+
 class InsufficientPermissions(HefestoError):
     """The caller may not do this."""
 

@@ -96,4 +96,4 @@ def read_api_key_usage(query: dict[str, Any], key_id: UUID) -> Any:
 
 def _desk() -> keys.Desk:
     held = runtime()
-    return keys.Desk(held.db, principal(), keeps_admins=held.settings.auth == "required")
+    return keys.Desk(held.db, principal(), lambda: held.vault, keeps_admins=held.settings.auth == "required")

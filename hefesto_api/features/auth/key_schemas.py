@@ -66,6 +66,9 @@ class NewSecretSchema(ApiKeySchema):
     """An API key with its secret, which is shown this once."""
 
     key = basic.String(required=True)
+    signing_secret = basic.String(
+        metadata={"description": "What its requests are signed with, when they must be; shown this once."}
+    )
 
 
 class RotatedKeySchema(NewSecretSchema):

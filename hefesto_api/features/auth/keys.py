@@ -10,12 +10,14 @@ from msgspec import structs
 from hefesto_api.domain import api_keys as texts
 from hefesto_api.domain import audit, clock, rights
 from hefesto_api.domain.errors import Invalid, NotFound
+from hefesto_api.features.auth import key_signing
 from hefesto_api.storage import admins, api_key_usage, api_keys, users
 from hefesto_api.web.errors import InsufficientPermissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
+    from hefesto_api.adapters.secrets import Vault
     from hefesto_api.domain.access import Principal
     from hefesto_api.storage.api_keys import KeyRecord
     from hefesto_api.storage.base import Session
@@ -42,10 +44,14 @@ class Listed(NamedTuple):
 
 
 class Desk(NamedTuple):
-    """Who keeps keys, where: `keeps_admins` when the last admin must not go."""
+    """Who keeps keys, where: `keeps_admins` when the last admin must not go.
+
+    `vault` opens what signing secrets are sealed with.
+    """
 
     db: Database
     caller: Principal
+    vault: Callable[[], Vault]
     keeps_admins: bool = True
 
 
@@ -71,7 +77,7 @@ def read(session: Session, caller: Principal, key_id: str) -> KeyRecord:
 
 
 def create(desk: Desk, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Make a key and return it with its secret, which nobody will see again.
+    """Make a key and return it with its secret, which nobody will see again; who must sign gets another.
 
     An admin's are the installation's, unless he says whose; everybody else's are his own. Raises
     InsufficientPermissions for more than the caller has.
@@ -81,6 +87,7 @@ def create(desk: Desk, wanted: Mapping[str, Any]) -> dict[str, Any]:
     given = _granted(caller, wanted)
     owner_id = _owner(caller, wanted)
     secret = texts.new_key()
+    vault = desk.vault() if wanted.get("require_signature") else None
     with desk.db.write() as session:
         if owner_id is not None and users.find(session, owner_id) is None:
             raise Invalid("user_id", "There is no such user.")
@@ -95,8 +102,9 @@ def create(desk: Desk, wanted: Mapping[str, Any]) -> dict[str, Any]:
             expires_at=_future(wanted.get("expires_at")),
             **given,
         )
+        shown = _shown(session, vault, secret)
         audit.note("api_key.created", _RESOURCE, made.id, _changes({}, as_told(made)))
-    return {**as_told(made), "key": secret}
+    return {**as_told(made), **shown}
 
 
 def change(
@@ -133,14 +141,17 @@ def rotate(desk: Desk, key_id: str, grace_seconds: int) -> dict[str, Any]:
     secret = texts.new_key()
     grace = timedelta(seconds=grace_seconds)
     until = clock.now() + grace if grace else None
+    with desk.db.read() as session:
+        vault = desk.vault() if read(session, desk.caller, key_id).require_signature else None
     with desk.db.write() as session:
         found = read(session, desk.caller, key_id)
         owner = None if found.user_id is None else users.get(session, found.user_id)
         held = api_keys.principal_of(found, owner)
         _refuse_excess(desk.caller, held.scopes, held.projects, held.tier)
         changed = api_keys.rotate(session, key_id, texts.digest(secret), texts.hint(secret), until=until)
+        shown = _shown(session, vault, secret)
         audit.note("api_key.rotated", _RESOURCE, key_id, {"grace_seconds": grace_seconds})
-    return {**as_told(changed), "key": secret, "former_valid_until": _written(until)}
+    return {**as_told(changed), **shown, "former_valid_until": _written(until)}
 
 
 def revoke(desk: Desk, key_id: str, require: Callable[[Callable[[], Any]], None] = lambda load: None) -> None:
@@ -181,6 +192,13 @@ def as_told(key: KeyRecord) -> dict[str, Any]:
     """Return a key as it goes over the wire: all but its secret, of which only a hash is kept."""
     told = structs.asdict(key) | {"scopes": sorted(key.all_scopes)}
     return told | {name: _written(told[name]) for name in _MOMENTS}
+
+
+def _shown(session: Session, vault: Vault | None, secret: str) -> dict[str, str]:
+    """Return what is shown this once: a key's secret, and what it signs with when it must."""
+    if vault is None:
+        return {"key": secret}
+    return {"key": secret, "signing_secret": key_signing.add(session, vault, texts.digest(secret))}
 
 
 def _reach(caller: Principal) -> dict[str, str]:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import structlog
 
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import HefestoError, Invalid, MalformedRequest, NotFound, ServiceUnavailable
+from hefesto_api.domain.errors import Invalid, MalformedRequest, NotFound, ServiceUnavailable
 from hefesto_api.formats.alerts import SOURCES
 from hefesto_api.formats.alerts.payload import loads
 from hefesto_api.formats.alerts.signatures import header
 from hefesto_api.storage import alert_sources, intake
 from hefesto_api.storage.intake import Arrival
+from hefesto_api.web.errors import InvalidSignature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,13 +35,6 @@ READ_AT_ONCE = 64 * 1024  # bytes of a body that is read at the door, for the id
 PER_SECOND = 200  # messages read, with little else to do: for the estimate
 _READ_HEADERS = ("Content-Type", "webhook-id", "Sentry-Hook-Resource")
 _MOST_OF_HEADER = 2_000
-
-
-class InvalidSignature(HefestoError):
-    """The request does not show that it comes from who holds the secret."""
-
-    code = "INVALID_SIGNATURE"
-    headers: Mapping[str, str] = {"WWW-Authenticate": "Bearer"}
 
 
 class Sent(NamedTuple):
