@@ -38,6 +38,8 @@ def install(app: Flask, settings: Settings) -> None:
         app.before_request(refuse_strangers)
     elif settings.allowed_hosts:
         app.before_request(refuse_other_hosts)
+    if settings.auth != "required":
+        app.before_request(refuse_other_pages)
 
 
 def refuse_unless_decided(settings: Settings) -> None:
@@ -70,14 +72,20 @@ def _is_governed(db: Database) -> bool:
 
 def refuse_strangers() -> None:
     """Refuse requests from other machines, through a proxy, or for another host name."""
-    environ = request.environ
     if client.was_forwarded():
         raise InsufficientPermissions(f"Open on this machine only: the request was forwarded. {REMEDY}")
     if not client.is_local():
         raise InsufficientPermissions(f"Open on this machine only: the call is from another. {REMEDY}")
     if _host() not in LOOPBACK_NAMES.union(runtime().settings.allowed_hosts):
         raise InsufficientPermissions(f"Open on this machine only: the Host is foreign. {REMEDY}")
-    origin = environ.get("HTTP_ORIGIN")
+
+
+def refuse_other_pages() -> None:
+    """Refuse what a page of another origin has a browser send without asking first (an upload, a form).
+
+    Where nobody shows credentials, whoever looks at such a page would change things for it.
+    """
+    origin = request.environ.get("HTTP_ORIGIN")
     if origin and request.method not in {"GET", "HEAD", "OPTIONS"} and not _is_ours(origin):
         raise InsufficientPermissions("Pages of other origins may not call; see HEFESTO_CORS_ORIGINS.")
 
@@ -89,15 +97,15 @@ def refuse_other_hosts() -> None:
 
 
 def _is_ours(origin: str) -> bool:
-    """Tell whether a browser's page may send what needs no preflight (an empty POST, a form)."""
     settings = runtime().settings
-    if origin in settings.cors_origins:
+    if not {origin, "*"}.isdisjoint(settings.cors_origins):
         return True
     try:
         name = urlsplit(origin).hostname
     except ValueError:
         return False
-    return name in {"localhost", "127.0.0.1", "::1", *settings.allowed_hosts}
+    ours = {"localhost", "127.0.0.1", "::1", *settings.allowed_hosts}
+    return name in ours or f"{name}" == _host().strip("[]")
 
 
 def _host() -> str:

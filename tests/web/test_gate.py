@@ -9,6 +9,7 @@ from hefesto_api import settings as all_settings
 from hefesto_api.app import create_app
 from hefesto_api.domain.errors import UsageError
 from hefesto_api.web import gate
+from tests.access import make_key
 from tests.answers import error_of
 from tests.web import sample
 
@@ -71,6 +72,18 @@ def test_pages_of_other_origins_may_not_change_anything(tmp_path: Path, origin: 
     assert ours.status_code == 200
 
 
+def test_pages_of_other_origins_change_nothing_where_everybody_may_call(tmp_path: Path) -> None:
+    host = {"Host": "hefesto.example"}
+    for environ, status in (({}, 403), ({"HEFESTO_CORS_ORIGINS": "https://page.example"}, 200)):
+        client = client_of(tmp_path, HEFESTO_AUTH="open", **environ)
+        page = {**host, "Origin": "https://page.example"}
+        assert client.patch(ITEM, json={"name": "x"}, headers=page).status_code == status
+        assert client.get(ITEM, headers=page).status_code == 200
+        own = {**host, "Origin": "https://hefesto.example"}
+        assert client.patch(ITEM, json={"name": "x"}, headers=own).status_code == 200
+        assert client.patch(ITEM, json={"name": "x"}, headers=host).status_code == 200
+
+
 def test_named_origins_may(tmp_path: Path) -> None:
     client = client_of(tmp_path, HEFESTO_ENV="development")
     origin = {"Origin": "http://localhost:3000"}
@@ -85,13 +98,36 @@ def test_named_origins_may(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("environ", "name"),
     [
-        ({"HEFESTO_AUTH": "required"}, "HEFESTO_AUTH"),
         ({"HEFESTO_CORS_ORIGINS": "*"}, "HEFESTO_CORS_ORIGINS"),
     ],
 )
 def test_what_cannot_be_honoured_is_refused_at_start(tmp_path: Path, environ: Any, name: str) -> None:
     with pytest.raises(UsageError, match=name):
         client_of(tmp_path, **environ)
+
+
+def test_a_start_says_what_is_to_be_known_about_who_may_call(make_app: Any, tmp_path: Path) -> None:
+    def notices(**environ: str) -> list[str]:
+        settings = all_settings.load(environ, tmp_path)
+        return gate.notices(settings, runtime.db)
+
+    runtime = make_app(all_settings.load({}, tmp_path)).extensions["hefesto"]
+    assert notices() == []
+    assert "everything" in notices(HEFESTO_AUTH="open")[0]
+    assert notices(HEFESTO_AUTH="required") == [gate.NO_ADMIN]
+    make_key(runtime, "operator")
+    make_key(runtime, "admin", projects=["shop"])
+    make_key(runtime, "admin", is_active=False)
+    assert notices(HEFESTO_AUTH="required") == [gate.NO_ADMIN]
+    make_key(runtime, "admin")
+    assert notices(HEFESTO_AUTH="required") == []
+
+
+def test_a_call_from_another_machine_is_none_of_this(tmp_path: Path) -> None:
+    """A server that was bound to every address by somebody else, with a Host that lies."""
+    afar = {"REMOTE_ADDR": "192.0.2.7"}
+    assert client_of(tmp_path).get(ITEM, environ_base=afar).status_code == 403
+    assert client_of(tmp_path, HEFESTO_AUTH="open").get(ITEM, environ_base=afar).status_code == 200
 
 
 def test_behind_another_server_somebody_has_to_decide(tmp_path: Path) -> None:
