@@ -38,6 +38,7 @@ from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
 from hefesto_api.web import (
     arguments,
+    auditing,
     authentication,
     client,
     client_tokens,
@@ -153,6 +154,7 @@ def _of_this_process() -> Runtime:
 def _install_web(app: Flask, settings: Settings) -> None:
     """Install what every request passes: hooks before it in this order, hooks after it in the reverse."""
     tracing.install(app)
+    auditing.install(app)
     metering.install(app)
     cors.install(app, settings)
     headers.install(app, settings)

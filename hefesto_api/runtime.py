@@ -25,6 +25,7 @@ from hefesto_api.storage.intake import Arrival, Kept
 from hefesto_api.storage.usage_counter import UsageCounter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from hefesto_api.settings import Settings
@@ -35,7 +36,8 @@ class Runtime:
     """The parts of one process; `draining` is set when it must take no new work.
 
     `seats` are for requests that wait for an analysis: some threads always stay free for the others.
-    `intake` keeps what monitoring tools send, many messages in one transaction.
+    `intake` keeps what monitoring tools send, many messages in one transaction. `endings` are called before
+    the process lets go of its database.
     """
 
     settings: Settings
@@ -46,6 +48,7 @@ class Runtime:
     memory: Memory = field(default_factory=Memory)
     started_at: datetime = field(default_factory=clock.now)
     draining: threading.Event = field(default_factory=threading.Event)
+    endings: list[Callable[[], None]] = field(default_factory=list)
 
     @cached_property
     def vault(self) -> Vault:
@@ -90,6 +93,8 @@ class Runtime:
         """Let go of what is open; the process is about to end."""
         self.draining.set()
         self.watch.stop()
+        for end in self.endings:
+            end()
         self.usage.close()
         if "limiter" in self.__dict__:  # it was used, and so opened
             self.limiter.close()

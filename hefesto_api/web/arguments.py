@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import unquote_to_bytes
 
 import marshmallow as ma
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, current_app, g, request
 from webargs.flaskparser import FlaskParser
 
 from hefesto_api.domain.errors import MalformedRequest
@@ -35,7 +35,8 @@ class Parser(FlaskParser):
         """Return the JSON body; none at all is an empty object to a schema that may be absent."""
         if getattr(schema, "MAY_BE_ABSENT", False) and _is_bodiless(req.environ):
             return {}
-        return json_body(req)
+        g.body = json_body(req)
+        return g.body
 
     def parse(
         self, argmap: Any, req: Request | None = None, *, location: str | None = None, **more: Any

@@ -138,9 +138,9 @@ def test_a_note_outside_of_everything_is_a_mistake(db: Database) -> None:
 def test_no_entry_no_change(db: Database, ledger: Ledger) -> None:
     write(db, "before")
     refuse = (
-        "CREATE TRIGGER full BEFORE INSERT ON audit_logs BEGIN SELECT RAISE(ABORT, 'no'); END"
+        "CREATE TRIGGER never BEFORE INSERT ON audit_logs BEGIN SELECT RAISE(ABORT, 'no'); END"
         if db.is_sqlite
-        else "ALTER TABLE audit_logs ADD CONSTRAINT full CHECK (false) NOT VALID"
+        else "ALTER TABLE audit_logs ADD CONSTRAINT never CHECK (false) NOT VALID"
     )
     with db.schema() as session:
         session.exec_driver_sql(refuse)
@@ -154,7 +154,7 @@ def test_no_entry_no_change(db: Database, ledger: Ledger) -> None:
     assert slugs_of(db) == ["before"]
     assert verdict(db, ledger) == audit_check.Verdict(True, 1)
     with db.schema() as session:
-        undo = "DROP TRIGGER full" if db.is_sqlite else "ALTER TABLE audit_logs DROP CONSTRAINT full"
+        undo = "DROP TRIGGER never" if db.is_sqlite else "ALTER TABLE audit_logs DROP CONSTRAINT never"
         session.exec_driver_sql(undo)
 
 
@@ -198,8 +198,8 @@ OTHER_VALUES = {
     "timestamp": "'2020-01-01T00:00:00.000000Z'",
     "number": "number + 1000",
     "strand": "strand + 1000",
-    "previous_hash": "hash",
-    "hash": "previous_hash",
+    "previous_hash": ":other",
+    "hash": ":other",
     "changes": "replace(changes, 'to', 'ot')",
     "resource_id": "NULL",
     "ip_address": "'192.0.2.8'",
@@ -213,7 +213,9 @@ OTHER_VALUES = {
 def test_an_edit_of_any_column_is_found(db: Database, ledger: Ledger, column: str, at: int) -> None:
     ids = write(db, *"abcde")
     value = OTHER_VALUES.get(column, f"{column} || 'x'" if column != "request_id" else "'r-9'")
-    assert tampering.run(db, f"UPDATE audit_logs SET {column} = {value} WHERE id = :id", id=ids[at]) == 1  # noqa: S608
+    given = {"id": ids[at]} | ({"other": b"x" * 32} if value == ":other" else {})
+    statement = f"UPDATE audit_logs SET {column} = {value} WHERE id = :id"  # noqa: S608
+    assert tampering.run(db, statement, **given) == 1
     found = verdict(db, ledger)
     assert not found.valid
     assert found.first_bad is not None
@@ -411,10 +413,11 @@ def test_pruned_entries_go_and_the_rest_verifies(
     db: Database, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit_retention, "AT_ONCE", 2)
-    moments = iter(clock.now() - timedelta(days=days) for days in (40, 35, 31, 29, 3))
-    with monkeypatch.context() as patched:
-        patched.setattr(log.clock, "now", lambda: next(moments))
-        old = write_with_times(db, 5)
+    present = clock.now()
+    for days in (40, 35, 31, 29, 3):
+        with monkeypatch.context() as patched:
+            patched.setattr(clock, "now", lambda ago=timedelta(days=days): present - ago)
+            old = write(db, f"p{days}")
     audit_seals.seal(db, ledger)
     cutoff = clock.now() - timedelta(days=30)
     assert audit_retention.prune(db, ledger, cutoff, stopped=lambda: True) == 0
@@ -428,13 +431,6 @@ def test_pruned_entries_go_and_the_rest_verifies(
     assert (found.valid, found.checked) == (True, len(left))
     tampering.run(db, "DELETE FROM audit_logs WHERE id = :id", id=old[3])
     assert not verdict(db, ledger).valid
-
-
-def write_with_times(db: Database, many: int) -> list[str]:
-    with db.write():
-        for number in range(many):
-            audit.note("project.created", "project", f"p{number}")
-    return [entry.id for entry in entries(db)]
 
 
 def test_secrets_and_contents_do_not_enter(db: Database, ledger: Ledger) -> None:
