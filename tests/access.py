@@ -45,12 +45,13 @@ def make_key(
     projects: Collection[str] | None = None,
     tier: str = "enterprise",
     name: str = "a key",
+    is_active: bool = True,
     **columns: Any,
 ) -> dict[str, str]:
     """Make an API key beside the routes, and return the headers that show it."""
     secret = texts.new_key()
     with _runtime(service).db.write() as session:
-        api_keys.create(
+        made = api_keys.create(
             session,
             name,
             texts.digest(secret),
@@ -62,6 +63,8 @@ def make_key(
             tier=tier,
             **columns,
         )
+        if not is_active:
+            api_keys.change(session, made.id, is_active=False)
     return bearer(secret)
 
 

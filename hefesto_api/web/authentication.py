@@ -47,10 +47,16 @@ _NOT_GOOD = "The credentials are not good (any more)."
 
 
 class Authenticator:
-    """Tells whose a credential is; safe to use from several threads, with or without a request at hand."""
+    """Tells whose a credential is; safe to use from several threads, with or without a request at hand.
 
-    def __init__(self, resolve: Callable[[str], Principal]) -> None:
+    `seconds` is a clock that never goes back.
+    """
+
+    def __init__(
+        self, resolve: Callable[[str], Principal], seconds: Callable[[], float] = time.monotonic
+    ) -> None:
         self._resolve = resolve
+        self._seconds = seconds
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -59,7 +65,7 @@ class Authenticator:
         if not 0 < len(credential) <= _LONGEST or not credential.isascii():
             raise InvalidCredentials(_NOT_GOOD)
         name = texts.digest(credential)
-        asked, now = time.monotonic(), clock.now()
+        asked, now = self._seconds(), clock.now()
         known = self._known.get(name)
         if known is None or not known.is_fresh(asked, now):
             known = _Known(self._resolve(credential), asked, now)
