@@ -21,6 +21,7 @@ from hefesto_api.features.auth import mfa_routes as mfa
 from hefesto_api.features.auth import session_routes as sessions
 from hefesto_api.features.auth import user_routes as users
 from hefesto_api.features.auth.oauth import client_routes as oauth_clients
+from hefesto_api.features.auth.oauth import consent_routes as consent
 from hefesto_api.features.auth.oauth import routes as oauth
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.deployments import routes as deployments
@@ -51,9 +52,11 @@ from hefesto_api.web import (
     gate,
     headers,
     https,
+    limits,
     metering,
     negotiation,
     openapi,
+    signatures,
     tracing,
 )
 
@@ -130,6 +133,7 @@ def create_app(
         api.register_blueprint(feature.blp)
     app.register_blueprint(docs.blp)
     app.register_blueprint(oauth.blp)
+    app.register_blueprint(consent.blp)
     arguments.declare_queries(app)
     negotiation.declare_produced(app)
     return app
@@ -163,6 +167,8 @@ def _install_web(app: Flask, settings: Settings) -> None:
     https.install(app, settings)
     gate.install(app, settings)
     authentication.install(app, settings, BEARERS)
+    limits.install(app, settings)
+    signatures.install(app)
     arguments.install(app)
     negotiation.install(app)
     envelope.install(app)

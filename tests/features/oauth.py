@@ -3,24 +3,123 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from base64 import b64encode, urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlencode
 
+import pytest
 from hefesto_api.domain import clock
 from hefesto_api.features.auth import sessions
 from hefesto_api.storage.sessions import Place
-from tests.access import bearer, make_key
+from tests.access import SECRET_KEY, bearer, make_key, make_user
 from tests.answers import data_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hefesto_api.storage.users import UserRecord
     from tests.features.conftest import Service
     from werkzeug.test import TestResponse
 
 CLIENTS = "/api/v1/auth/oauth-clients"
 BACK = "https://app.example/back?tenant=1"
+ANN = "ann@example.com"
+PASSWORD = "correct horse battery staple"
+_PROOF = re.compile(r'name="proof" value="([^"]+)"')
+
+
+@pytest.fixture
+def oauth_service(make_service: Callable[..., Service], sqlite_url: str) -> Service:
+    """A service that asks for credentials and counts no calls, with a user who is called Ann."""
+    settings = {"HEFESTO_AUTH": "required", "HEFESTO_SECRET_KEY": SECRET_KEY, "HEFESTO_RATE_LIMITS": "off"}
+    made = make_service(sqlite_url, **settings)
+    password_hash = _hash(made)
+    make_user(made, ANN, "developer", password_hash=password_hash)
+    return made
+
+
+_hashes: list[str] = []
+
+
+def _hash(service: Service) -> str:
+    """Hash the password of the tests, once."""
+    if not _hashes:
+        _hashes.append(service.runtime.passwords.hash(PASSWORD))
+    return _hashes[0]
+
+
+class Browser:
+    """Somebody's browser at the pages of the service; it keeps cookies."""
+
+    def __init__(self, service: Service) -> None:
+        self.service = service
+        self.last: TestResponse
+
+    def question(self, client: dict[str, Any], challenge: str | None = None, **change: Any) -> str:
+        """Return the address to which an application sends people."""
+        asked = {
+            "response_type": "code",
+            "client_id": client["id"],
+            "redirect_uri": BACK,
+            "code_challenge": challenge or pkce()[1],
+            "code_challenge_method": "S256",
+            **change,
+        }
+        return f"/oauth/authorize?{urlencode(asked, doseq=True)}"
+
+    def open(self, question: str) -> TestResponse:
+        """Look at the page."""
+        self.last = self.service.client.get(question)
+        return self.last
+
+    def post(self, question: str, form: dict[str, str], headers: dict[str, str]) -> TestResponse:
+        """Send a form, whatever is in it."""
+        self.last = self.service.client.post(question, data=form, headers=headers)
+        return self.last
+
+    def proof(self, question: str) -> str:
+        """Return what a form of the page carries."""
+        found = _PROOF.search(self.open(question).get_data(as_text=True))
+        assert found is not None
+        return found[1]
+
+    def send(self, question: str, **form: str) -> TestResponse:
+        """Press a button of the page."""
+        headers = {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin"}
+        return self.post(question, {"proof": self.proof(question), **form}, headers)
+
+    def sign_in(self, question: str, email: str, password: str = PASSWORD) -> TestResponse:
+        """Fill the first page in."""
+        return self.send(question, act="sign-in", email=email, password=password, totp="")
+
+    def signed_in(self, client: dict[str, Any], email: str, **change: Any) -> str:
+        """Sign in, if that has not been done, and return the address of the question."""
+        question = self.question(client, **change)
+        if "wants access" not in self.open(question).get_data(as_text=True):
+            assert self.sign_in(question, email).status_code == 303
+        return question
+
+    def cookie(self) -> str:
+        """Return the cookie of the pages."""
+        found = self.service.client.get_cookie("hefesto_authorize", path="/oauth/authorize")
+        assert found is not None
+        return found.value
+
+
+def redeem(service: Service, client: dict[str, Any], code: str, verifier: str, **form: str) -> TestResponse:
+    """Trade a code for tokens."""
+    asked = {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": BACK,
+        "code_verifier": verifier,
+        **form,
+    }
+    if client["client_secret"] is None:
+        return ask(service, "/oauth/token", {"client_id": client["id"], **asked})
+    return ask(service, "/oauth/token", asked, basic(client))
 
 
 def made(service: Service, as_: dict[str, str] | None = None, **fields: Any) -> dict[str, Any]:

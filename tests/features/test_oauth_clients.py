@@ -12,7 +12,7 @@ from hefesto_api.features.auth.oauth.client_schemas import (
     OAuthClientSchema,
 )
 from hefesto_api.storage.audit import audit_logs
-from tests.access import make_key, make_user, required_service  # noqa: F401 - fixture
+from tests.access import make_key, make_user
 from tests.answers import data_of, error_of
 from tests.features.oauth import BACK, CLIENTS, ask, basic, made, own_token, session_of
 
@@ -23,9 +23,9 @@ NOBODY = "01a1feeb-5e08-7042-8dde-7e4556de83f6"
 
 
 @pytest.fixture
-def service(required_service: Service) -> Service:  # noqa: F811 - that fixture
+def service(oauth_service: Service) -> Service:
     """A service that asks for credentials."""
-    return required_service
+    return oauth_service
 
 
 def test_a_client_is_kept_as_it_was_wanted(service: Service) -> None:

@@ -65,6 +65,21 @@ class ByCode(grants.AuthorizationCodeGrant):  # type: ignore[misc]
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
     server: Server
 
+    def generate_authorization_code(self) -> str:
+        """Return a code for what the user allows, which is kept with it: never more than he may."""
+        user: UserRecord = self.request.user
+        return giving.a_code(
+            self.server.giving,
+            self.request.client.record,
+            user,
+            redirect_uri=self.request.payload.redirect_uri,
+            scopes=oauth_grants.within(self.request.scope.split(), user.scopes),
+            challenge=self.request.payload.data["code_challenge"],
+        )
+
+    def save_authorization_code(self, code: str, request: Any) -> None:
+        """Do nothing: it was kept as it was made."""
+
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
         """Return a code that is good for a client."""
         found = giving.code_of(self.server.giving, code, client.client_id)

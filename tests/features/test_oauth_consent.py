@@ -1,0 +1,278 @@
+"""The page on which people decide: who is asked, what they read, and that nobody decides for them."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hefesto_api.storage import users
+from tests.features.oauth import (  # noqa: F401 - one is a fixture
+    ANN,
+    BACK,
+    PASSWORD,
+    Browser,
+    made,
+    oauth_service,
+    own_token,
+    pkce,
+    redeem,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.features.conftest import Service
+    from werkzeug.test import TestResponse
+
+ROOT = "http://localhost"
+
+
+@pytest.fixture
+def service(oauth_service: Service) -> Service:  # noqa: F811 - that fixture
+    """A service with a user."""
+    return oauth_service
+
+
+@pytest.fixture
+def app_(service: Service) -> dict[str, Any]:
+    """An application that asks people."""
+    return made(service, name="Board & Co", redirect_uris=[BACK])
+
+
+@pytest.fixture
+def browser(service: Service) -> Browser:
+    """Somebody's browser."""
+    return Browser(service)
+
+
+def answer_of(response: TestResponse) -> dict[str, str]:
+    """Return what an application was answered, having checked where."""
+    assert response.status_code == 303, response.get_data(as_text=True)
+    location = response.headers["Location"]
+    assert location.startswith(BACK + "&")
+    answer = dict(parse_qsl(urlsplit(location).query, strict_parsing=True))
+    assert answer.pop("tenant") == "1"
+    assert answer.pop("iss") == ROOT
+    return answer
+
+
+def test_a_code_comes_back_and_is_worth_tokens(
+    service: Service, app_: dict[str, Any], browser: Browser
+) -> None:
+    verifier, challenge = pkce()
+    question = browser.question(app_, challenge, state="x y")
+    assert "Sign in" in browser.open(question).get_data(as_text=True)
+    assert browser.sign_in(question, ANN).status_code == 303
+    page = browser.open(question).get_data(as_text=True)
+    assert "<bdi>Board &amp; Co</bdi> wants access" in page
+    assert "See findings" in page
+    answer = answer_of(browser.send(question, act="allow"))
+    assert answer.pop("state") == "x y"
+    tokens = redeem(service, app_, answer.pop("code"), verifier).get_json()
+    assert answer == {}
+    assert (tokens["token_type"], tokens["scope"]) == ("Bearer", "read:alerts read:findings")
+    me = service.client.get("/api/v1/findings", headers={"Authorization": f"Bearer {tokens['access_token']}"})
+    assert me.status_code == 200
+
+
+def test_denying_works(app_: dict[str, Any], browser: Browser) -> None:
+    question = browser.signed_in(app_, ANN, state="s")
+    answer = answer_of(browser.send(question, act="deny"))
+    assert (answer["error"], answer["state"]) == ("access_denied", "s")
+
+
+def test_somebody_else_may_sign_in(app_: dict[str, Any], browser: Browser) -> None:
+    question = browser.signed_in(app_, ANN)
+    before = browser.cookie()
+    assert browser.send(question, act="leave").status_code == 303
+    assert browser.cookie() != before
+    assert "Sign in" in browser.open(question).get_data(as_text=True)
+    browser.service.client.set_cookie("hefesto_authorize", before, path="/oauth/authorize")
+    assert "Sign in" in browser.open(question).get_data(as_text=True)
+
+
+def test_a_wrong_password_is_told_and_counted(app_: dict[str, Any], browser: Browser) -> None:
+    question = browser.question(app_)
+    for _ in range(10):
+        answer = browser.sign_in(question, ANN, "wrong")
+        assert answer.status_code == 401
+        assert "is wrong" in answer.get_data(as_text=True)
+    closed = browser.sign_in(question, ANN)
+    assert closed.status_code == 429
+    assert int(closed.headers["Retry-After"]) > 0
+
+
+def test_the_page_cannot_be_framed_scripted_or_sent_elsewhere(app_: dict[str, Any], browser: Browser) -> None:
+    question = browser.signed_in(app_, ANN)
+    answer = browser.open(question)
+    policy = dict(
+        part.strip().partition(" ")[::2] for part in answer.headers["Content-Security-Policy"].split(";")
+    )
+    assert policy["default-src"] == "'none'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert policy["base-uri"] == "'none'"
+    assert policy["form-action"] == "'self' https://app.example"
+    assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]+'", policy["style-src"])
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Cache-Control"] == "no-store"
+    page = answer.get_data(as_text=True)
+    assert "<script" not in page
+    assert not re.search(r"\s(on\w+|style)=", page)
+    assert not re.search(r"(src|href)=", page)
+
+
+def test_the_cookie_goes_nowhere_else(service: Service, app_: dict[str, Any], browser: Browser) -> None:
+    browser.signed_in(app_, ANN)
+    told = browser.last.headers["Set-Cookie"]
+    assert {"HttpOnly", "SameSite=Lax", "Path=/oauth/authorize"} <= {part.strip() for part in told.split(";")}
+    assert "ann" not in told
+    assert service.client.get("/api/v1/auth/me").status_code == 401
+
+
+def test_over_https_the_cookie_insists_on_it(make_service: Callable[..., Service], sqlite_url: str) -> None:
+    settings = {"HEFESTO_AUTH": "open", "HEFESTO_PUBLIC_URL": "https://hefesto.example/quality"}
+    service = make_service(sqlite_url, **settings)
+    app_ = made(service, redirect_uris=[BACK])
+    answer = Browser(service).open(Browser(service).question(app_))
+    told = answer.headers["Set-Cookie"]
+    assert told.startswith("__Secure-")
+    assert {"Secure", "Path=/quality/oauth/authorize"} <= {part.strip() for part in told.split(";")}
+
+
+def test_hostile_names_are_shown_as_text(service: Service, browser: Browser) -> None:
+    names = [
+        "<script>alert(1)</script>",
+        "\u202egnp.exe",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7*7 }}",
+        "\x1b[31m",
+    ]
+    for name in names:
+        app_ = made(service, name=name, redirect_uris=[BACK])
+        question = browser.signed_in(app_, ANN)
+        page = browser.open(question).get_data(as_text=True)
+        assert "<script" not in page
+        assert "<img" not in page
+        assert "\u202e" not in page
+        assert "\x1b" not in page
+        shown = re.search(r"<bdi>(.*?)</bdi> wants access", page)
+        assert shown is not None
+        assert html.unescape(shown[1]) == name.replace("\u202e", "\ufffd").replace("\x1b", "\ufffd")
+
+
+def test_a_form_that_is_not_of_this_page_decides_nothing(app_: dict[str, Any], browser: Browser) -> None:
+    question = browser.signed_in(app_, ANN)
+    proof = browser.proof(question)
+    other = browser.question(app_, state="another")
+    attempts: list[tuple[str, dict[str, str], dict[str, str]]] = [
+        (question, {}, {}),
+        (question, {"proof": ""}, {}),
+        (question, {"proof": proof[:-4] + "AAAA"}, {}),
+        (other, {"proof": proof}, {}),
+        (question, {"proof": proof}, {"Origin": "https://evil.example"}),
+        (question, {"proof": proof}, {"Origin": "null"}),
+        (question, {"proof": proof}, {"Origin": "http://[evil"}),
+        (question, {"proof": proof}, {"Sec-Fetch-Site": "cross-site"}),
+        (question, {"proof": proof}, {"Sec-Fetch-Site": "same-site"}),
+    ]
+    for where, form, headers in attempts:
+        answer = browser.post(where, {"act": "allow", **form}, headers)
+        assert answer.status_code == 400, (form, headers)
+        assert "Location" not in answer.headers
+    assert answer_of(browser.post(question, {"act": "allow", "proof": proof}, {}))["code"]
+
+
+def test_nobody_is_signed_in_as_another_by_a_foreign_form(
+    service: Service, app_: dict[str, Any], browser: Browser
+) -> None:
+    question = browser.question(app_)
+    proof = browser.proof(question)
+    service.client.delete_cookie("hefesto_authorize", path="/oauth/authorize")
+    form = {"act": "sign-in", "email": ANN, "password": PASSWORD, "proof": proof}
+    assert browser.post(question, form, {}).status_code == 400
+    assert "Sign in" in browser.open(question).get_data(as_text=True)
+
+
+def test_an_address_of_nobody_is_never_gone_to(app_: dict[str, Any], browser: Browser) -> None:
+    for change in (
+        {"redirect_uri": "https://evil.example/"},
+        {"redirect_uri": BACK + "&more=1"},
+        {"redirect_uri": BACK.upper()},
+        {"redirect_uri": "https://app.example/back"},
+        {"redirect_uri": "//evil.example"},
+        {"redirect_uri": 'https://evil.example/"\\\u202e'},
+        {"redirect_uri": ""},
+        {"redirect_uri": [BACK, "https://evil.example/"]},
+        {"client_id": "01a1feeb-5e08-7042-8dde-7e4556de83f6"},
+        {"client_id": "x" * 5000},
+        {"client_id": ""},
+        {"client_id": [app_["id"], app_["id"]]},
+    ):
+        for wrong in ({}, {"response_type": "token"}, {"scope": "nonsense"}):
+            answer = browser.open(browser.question(app_, **{**change, **wrong}))
+            assert answer.status_code == 400, change
+            assert "Location" not in answer.headers
+            assert "cannot be answered" in answer.get_data(as_text=True)
+
+
+def test_what_is_wrong_is_told_to_the_application(app_: dict[str, Any], browser: Browser) -> None:
+    _, challenge = pkce()
+    for change, error in (
+        ({"response_type": "token"}, "unsupported_response_type"),
+        ({"response_type": 'c"o\\d\u00e9'}, "unsupported_response_type"),
+        ({"response_type": ""}, "invalid_request"),
+        ({"scope": "read:everything"}, "invalid_scope"),
+        ({"scope": "admin"}, "invalid_scope"),
+        ({"scope": "read:findings write:findings"}, "invalid_scope"),
+        ({"scope": ["read:findings", "read:alerts"]}, "invalid_request"),
+        ({"code_challenge": ""}, "invalid_request"),
+        ({"code_challenge_method": ""}, "invalid_request"),
+        ({"code_challenge_method": "plain"}, "invalid_request"),
+        ({"code_challenge_method": "s256"}, "invalid_request"),
+        ({"code_challenge": challenge[:-1]}, "invalid_request"),
+        ({"code_challenge": challenge + "="}, "invalid_request"),
+        ({"code_challenge": challenge + "\n"}, "invalid_request"),
+    ):
+        answer = answer_of(browser.open(browser.question(app_, state='"<\u00e9>', **change)))
+        assert (answer["error"], answer["state"]) == (error, '"<\u00e9>'), change
+
+
+def test_a_client_that_calls_for_itself_asks_nobody(service: Service, browser: Browser) -> None:
+    app_ = made(service, redirect_uris=[BACK], grant_types=["client_credentials"])
+    assert answer_of(browser.open(browser.question(app_)))["error"] == "unauthorized_client"
+    assert own_token(service, app_)
+
+
+def test_a_user_allows_no_more_than_he_may(service: Service, browser: Browser) -> None:
+    app_ = made(service, redirect_uris=[BACK], scopes=["read:findings", "manage:projects"])
+    verifier, challenge = pkce()
+    question = browser.signed_in(app_, ANN, challenge=challenge)
+    page = browser.open(question).get_data(as_text=True)
+    assert "See findings" in page
+    assert "Manage projects" not in page
+    answer = answer_of(browser.send(question, act="allow"))
+    assert redeem(service, app_, answer["code"], verifier).get_json()["scope"] == "read:findings"
+
+
+def test_a_user_who_may_nothing_of_it_can_only_refuse(service: Service, browser: Browser) -> None:
+    app_ = made(service, redirect_uris=[BACK], scopes=["manage:projects"])
+    question = browser.signed_in(app_, ANN)
+    assert "may do none of" in browser.open(question).get_data(as_text=True)
+    for act in ("allow", "deny"):
+        assert answer_of(browser.send(question, act=act))["error"] == "access_denied"
+
+
+def test_a_disabled_user_sits_there_no_longer(
+    service: Service, app_: dict[str, Any], browser: Browser
+) -> None:
+    question = browser.signed_in(app_, ANN)
+    proof = browser.proof(question)
+    with service.runtime.db.write() as session:
+        user = users.by_email(session, ANN)
+        assert user is not None
+        users.change(session, user.id, is_active=False)
+    answer = browser.post(question, {"act": "allow", "proof": proof}, {})
+    assert (answer.status_code, "Location" in answer.headers) == (200, False)
