@@ -65,6 +65,7 @@ class SharedMemory:
         self._map.close()
         if self._file >= 0:
             os.close(self._file)
+            self._file = -1
 
 
 def private(size: int, salt: bytes = b"") -> SharedMemory:
