@@ -9,7 +9,7 @@ import orjson
 from apispec.ext.marshmallow import MarshmallowPlugin
 
 from hefesto_api.version import __version__
-from hefesto_api.web import fields, schemas
+from hefesto_api.web import fields, limits, schemas
 from hefesto_api.web.envelope import PROBLEM, answer_http_error
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ def _asks(about: dict[str, Any]) -> bool:
 
 def _possible(doc: dict[str, Any], about: dict[str, Any], method: str) -> list[int]:
     statuses = [*_ALWAYS, 401] if _asks(about) else list(_ALWAYS)
+    if not limits.is_unlimited(about):
+        statuses.append(429)
     if about["has_path_parameters"]:
         statuses.append(404)
     if doc.get("parameters"):

@@ -102,6 +102,7 @@ def make_service(tmp_path: Path) -> Iterator[Callable[..., Service]]:
             "HEFESTO_DATABASE_URL": url,
             "HEFESTO_ROOTS": str(tmp_path / "src"),
             "HEFESTO_ANALYSIS_PROCESSES": "1",
+            "HEFESTO_RATE_LIMITS": "off",  # tests ask more in a minute than anybody may
             "HEFESTO_PASSWORD_MEMORY_MB": "1",
             "HEFESTO_SECRET_KEY": "the key of every service that tests make",
             **settings,

@@ -13,6 +13,7 @@ from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import Answer, success, to_json
 from hefesto_api.web.errors import AuthenticationRequired
+from hefesto_api.web.limits import per_address
 from hefesto_api.web.scopes import authenticated, principal, public
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ UNKEPT = {"Cache-Control": "no-store"}  # an answer with a secret
 
 @blp.route("/register", methods=["POST"])
 @public
+@per_address(5)
 @blp.arguments(schemas.RegistrationSchema)
 @blp.response(201, UserSchema)
 @blp.alt_response(409, "Conflict")
@@ -35,6 +37,7 @@ def register(wanted: dict[str, Any]) -> Any:
 
 @blp.route("/login", methods=["POST"])
 @public
+@per_address(100)
 @blp.arguments(schemas.LoginSchema)
 @blp.response(200, schemas.IssuedSchema)
 @blp.alt_response(401, "AuthenticationRequired")
