@@ -43,7 +43,7 @@ def is_due(keys: Sequence[SigningKey], now: datetime) -> bool:
 def verifying(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
     """Return the keys whose tokens are good at a moment, the oldest first."""
     known = sorted(keys, key=lambda key: (key.created_at, key.id))
-    successors = [*known[1:], None]
+    successors = [*known[1:], None][: len(known)]
     return [
         key
         for key, successor in zip(known, successors, strict=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
+from hefesto_api.domain.finding import Severity
 from hefesto_api.storage import hot
 from hefesto_api.storage.analyses import analyses
 from hefesto_api.storage.projects import projects
@@ -35,14 +36,13 @@ class Standing(NamedTuple):
 
 
 class DayChange(NamedTuple):
-    """What a day changed for a severity."""
+    """What a day changed: `change` and `certainty` by severity."""
 
     day: str
-    severity: str
     opened: int
     resolved: int
-    change: int
-    certainty: int
+    change: dict[str, int]
+    certainty: dict[str, int]
 
 
 class TopFile(NamedTuple):
@@ -106,15 +106,36 @@ def changes_since(session: Session, project_ids: Sequence[str] | None, day: str)
 
 
 def daily_changes(session: Session, project_ids: Sequence[str] | None, first: str) -> list[DayChange]:
-    """Return what each day changed from the first on, in their order."""
-    numbers = (_d.opened, _d.resolved, _d.change, _d.certainty)
-    statement = (
-        sa.select(_d.day, _d.severity, *map(_sum, numbers))
+    """Return what each day changed from the first on, in their order.
+
+    A row a day and project first, which the key's order gives without sorting; severities stand beside each
+    other in it, since a group for each would have to be sorted.
+    """
+    severities = [one.value for one in Severity]
+    of_each = [
+        sa.func.sum(number).filter(_d.severity == one).label(f"{name}_{one}")
+        for name, number in (("change", _d.change), ("certainty", _d.certainty))
+        for one in severities
+    ]
+    some = (
+        sa.select(
+            _d.day,
+            sa.func.sum(_d.opened).label("opened"),
+            sa.func.sum(_d.resolved).label("resolved"),
+            *of_each,
+        )
         .where(_d.day >= first, *_of(_d.project_id, project_ids))
-        .group_by(_d.day, _d.severity)
-        .order_by(_d.day)
+        .group_by(_d.project_id, _d.day)
+        .subquery()
     )
-    return [DayChange(*row) for row in session.execute(statement)]
+    day, *numbers = some.c
+    statement = sa.select(day, *map(_sum, numbers)).group_by(day).order_by(day)
+    found = []
+    for row in session.execute(statement):
+        changes, certainties = row[3 : 3 + len(severities)], row[3 + len(severities) :]
+        by_severity = (dict(zip(severities, of, strict=True)) for of in (changes, certainties))
+        found.append(DayChange(row[0], row[1], row[2], *by_severity))
+    return found
 
 
 def is_known_by(session: Session, project_ids: Sequence[str] | None, day: str) -> bool:

@@ -230,7 +230,7 @@ def test_a_caller_bound_to_projects_sees_only_theirs(idle: Service) -> None:
     kept(idle, {}, {}, project="theirs")
     app = idle.client.application
     bound = Principal("u", "u", frozenset({"read:metrics"}), frozenset({"mine"}))
-    app.before_request_funcs.setdefault(None, []).insert(0, lambda: setattr(g, "principal", bound))
+    app.before_request_funcs.setdefault(None, []).append(lambda: setattr(g, "principal", bound))
     assert idle.get("/metrics/summary")["total_findings"] == 1
     assert {one["project"] for one in idle.get("/metrics/summary")["top_files"]} == {"mine"}
     assert idle.get("/metrics/summary", project="theirs")["total_findings"] == 0

@@ -55,8 +55,8 @@ def _points(
         of_day = by_day[day.isoformat()] + (ahead if day == days[0] else [])
         yield _point(day, counts, of_day, quality.of(certainty.items(), lines.at(day.isoformat())).score)
         for change in of_day:
-            counts[change.severity] -= change.change
-            certainty[change.severity] -= change.certainty
+            counts.subtract(change.change)
+            certainty.subtract(change.certainty)
 
 
 def _point(
