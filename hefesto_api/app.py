@@ -16,8 +16,10 @@ from hefesto_api import settings as all_settings
 from hefesto_api.adapters import logs
 from hefesto_api.features.alerts import routes as alerts
 from hefesto_api.features.analysis import routes as analysis
+from hefesto_api.features.audit import routes as audit_logs
 from hefesto_api.features.auth import key_routes as api_keys
 from hefesto_api.features.auth import mfa_routes as mfa
+from hefesto_api.features.auth import oidc, oidc_routes
 from hefesto_api.features.auth import session_routes as sessions
 from hefesto_api.features.auth import user_routes as users
 from hefesto_api.features.auth.oauth import client_routes as oauth_clients
@@ -105,7 +107,9 @@ FEATURES: tuple[Feature, ...] = (
     sessions,
     mfa,
     users,
+    oidc_routes,
     oauth_clients,
+    audit_logs,
 )
 
 # Who shows an access token of each kind, as long as it stands.
@@ -127,6 +131,7 @@ def create_app(
     runtime = runtime or (runtimes.build(settings) if settings else _of_this_process())
     app = Application("hefesto_api", static_folder=None)
     app.extensions[context.KEY] = runtime
+    oidc.refuse_incomplete(runtime.settings)
     _install_web(app, runtime.settings)
     api = openapi.install(app)
     for feature in features:
@@ -134,6 +139,7 @@ def create_app(
     app.register_blueprint(docs.blp)
     app.register_blueprint(oauth.blp)
     app.register_blueprint(consent.blp)
+    app.register_blueprint(oidc_routes.browsers)
     arguments.declare_queries(app)
     negotiation.declare_produced(app)
     return app

@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,16 @@ from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
 from hefesto_api.features.iris import correlating, indexing, past, recording
-from hefesto_api.storage import jobs, retention, schedules, upkeep, workers
+from hefesto_api.storage import (
+    audit_check,
+    audit_retention,
+    audit_seals,
+    jobs,
+    retention,
+    schedules,
+    upkeep,
+    workers,
+)
 from hefesto_api.storage.jobs import LeaseLost
 
 if TYPE_CHECKING:
@@ -50,7 +60,7 @@ RETRY_SECONDS = 5.0  # a job that waits for its next attempt holds up its lane
 HISTORY_SECONDS = 20.0  # for which an index of history may keep a slot from others
 FAILURES = 3  # of its own, after which a job is given up
 NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
-SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60}
+SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60, "audit_seal": 600}
 
 
 class Slot:
@@ -123,6 +133,27 @@ def prune(slot: Slot) -> None:
             stopped=slot.stop.is_set,
         )
         log.info("retention_pruned", **pruned._asdict())
+    if wanted.retain_audit_days:
+        before = clock.now() - timedelta(days=wanted.retain_audit_days)
+        entries = audit_retention.prune(
+            slot.runtime.db, slot.runtime.ledger, before, stopped=slot.stop.is_set
+        )
+        log.info("audit_log_pruned", entries=entries)
+
+
+def seal_audit_log(slot: Slot, job: Job) -> None:
+    """Seal the audit log, and print the seal, which proves later that nothing before it was changed.
+
+    What is wrong with it at a glance is told as well.
+    """
+    held = slot.runtime
+    sealed = audit_seals.seal(held.db, held.ledger)
+    if sealed is not None:
+        log.info("audit_sealed", seal=str(sealed), entries=sealed.entries)
+    with held.db.read() as session:
+        wrong = audit_check.glance(session, held.ledger)
+    if wrong is not None:
+        log.error("audit_log_was_changed", reason=wrong)
 
 
 def judge_deployments(slot: Slot, job: Job) -> None:
@@ -150,6 +181,7 @@ KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "upkeep": keep_up,
     "correlation": correlate,
     "deployment_verdicts": judge_deployments,
+    "audit_seal": seal_audit_log,
 }
 GIVEN_UP: Mapping[str, Callable[[Runtime, Job], None]] = {"analysis": give_up_analysis}
 

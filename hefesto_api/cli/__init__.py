@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "db": ("hefesto_api.cli.database", "Look after the database: upgrade, back up, restore, check."),
     "keys": ("hefesto_api.cli.keys", "Keep API keys: create, list, revoke; encrypt secrets anew."),
     "users": ("hefesto_api.cli.users", "Keep users: create, list, disable, delete; roles and passwords."),
+    "audit": ("hefesto_api.cli.audit", "Verify the audit log, or write it out."),
     "version": ("hefesto_api.cli.about", "Print the version."),
 }
 

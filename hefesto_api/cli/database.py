@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from hefesto_api.cli import failures
-from hefesto_api.domain.errors import UsageError
+from hefesto_api.cli import failures, installation
+from hefesto_api.domain.errors import HefestoError, UsageError
 
 if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
@@ -29,8 +29,11 @@ def upgrade(revision: str) -> None:
 
     with failures.told():
         db = _database()
+        before = migrate.current(db)
         done = migrate.upgrade(db, revision)
         click.echo(f"Upgraded to {migrate.current(db)}." if done else f"At {migrate.current(db)} already.")
+        if done and before is not None:
+            _note(db, "database.upgraded", {"revision": {"from": before, "to": migrate.current(db)}})
 
 
 @command.command()
@@ -77,8 +80,10 @@ def restore(file: Path) -> None:
     from hefesto_api.storage import maintenance  # noqa: PLC0415
 
     with failures.told():
-        kept = maintenance.restore(file, _database())
+        db = _database()
+        kept = maintenance.restore(file, db)
         click.echo("Restored." + (f" The former database is kept as {kept}." if kept else ""))
+        _note(db, "database.restored", {"backup": file.name, "former": kept.name if kept else None})
 
 
 @command.command()
@@ -106,6 +111,21 @@ def _database() -> Database:
     settings = all_settings.from_process()
     failures.warn(settings.warnings)
     return open_database(settings.database_url)
+
+
+def _note(db: Database, action: str, changes: dict[str, Any]) -> None:
+    """Tell the audit log of what was done, if the database is of this version and so has one."""
+    from hefesto_api.domain import audit  # noqa: PLC0415
+    from hefesto_api.storage import migrate  # noqa: PLC0415
+
+    if not migrate.is_current(db):
+        return
+    db.close()
+    try:
+        with installation.opened() as here, here.runtime.db.write():
+            audit.note(action, "database", None, changes)
+    except HefestoError as error:
+        failures.say(f"it was done, but could not be written to the audit log: {error.message}")
 
 
 def _existing() -> Database:

@@ -16,6 +16,7 @@ from hefesto_api.domain.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from hefesto_api.domain import audit
     from hefesto_api.runtime import Runtime
 
 
@@ -41,10 +42,28 @@ def opened() -> Iterator[Installation]:
     operator = Principal("cli", f"{_account()} (command line)", ALL_SCOPES, None, "system", "enterprise")
     try:
         _prepare(runtime)
-        with audit.acting(audit.Actor(operator.id, operator.name)):
+        with audit.acting(_actor(operator.name), _unnoted) as act:
             yield Installation(runtime, operator)
+            if act.notes:
+                with runtime.db.write(witnessed=False):
+                    pass
     finally:
         runtime.close()
+
+
+def _actor(name: str) -> audit.Actor:
+    """Return who acts: the account of this machine that runs the command."""
+    from hefesto_api.domain import audit, ids  # noqa: PLC0415
+
+    return audit.Actor(f"cli:{_account()}", name, request_id=ids.new_id())
+
+
+def _unnoted() -> audit.Note:
+    """Tell of a change that the command itself has no words for."""
+    from hefesto_api.domain import audit  # noqa: PLC0415
+
+    told = {"command": click.get_current_context().command_path}
+    return audit.Note("database.changed", "database", None, told)
 
 
 def _checked(

@@ -18,13 +18,14 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 def write(report: Report) -> Iterator[bytes]:
     """Yield the header and a row for each finding (RFC 4180, UTF-8)."""
-    yield _row(COLUMNS)
+    yield row(COLUMNS)
     for _, findings in by_file(report):
         for finding in findings:
-            yield _row(_cells(finding))
+            yield row(_cells(finding))
 
 
-def _row(cells: tuple[str | float, ...]) -> bytes:
+def row(cells: tuple[str | float, ...]) -> bytes:
+    """Write a row whose texts no spreadsheet takes for formulas."""
     out = StringIO()
     csv.writer(out).writerow([_inert(cell) if isinstance(cell, str) else cell for cell in cells])
     return out.getvalue().encode()

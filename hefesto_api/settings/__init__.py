@@ -167,6 +167,10 @@ class Settings:
         0, of.integer(0, 36_500), "Days after which an analysis is deleted; 0 keeps them"
     )
 
+    retain_audit_days: int = _setting(
+        0, of.integer(0, 36_500), "Days after which an entry of the audit log is deleted; 0 keeps them"
+    )
+
     given: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 

@@ -13,7 +13,7 @@ from msgspec import Struct
 from hefesto_api.analyzers import registry
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError
-from hefesto_api.storage import jobs, migrate
+from hefesto_api.storage import audit, audit_check, jobs, migrate
 from hefesto_api.version import __version__
 
 if TYPE_CHECKING:
@@ -121,9 +121,27 @@ def status(runtime: Runtime) -> dict[str, Any]:
 
 def warnings(runtime: Runtime) -> list[str]:
     """Return what an operator should know though nothing is broken."""
+    told = []
     if runtime.settings.auth == "open":
-        return ["HEFESTO_AUTH=open: whoever reaches this address may do everything."]
-    return []
+        told.append("HEFESTO_AUTH=open: whoever reaches this address may do everything.")
+    try:
+        told += _audit(runtime)
+    except HefestoError:  # the database's own check tells of that
+        return told
+    return told
+
+
+def _audit(runtime: Runtime) -> list[str]:
+    """Look at the ends of the audit log; all of it is looked at by `hefesto audit verify`."""
+    with runtime.db.read() as session:
+        wrong = audit_check.glance(session, runtime.ledger)
+        sealed = audit.is_sealed(session)
+    told = [f"Somebody wrote to the database past the service: {wrong}."] if wrong else []
+    if not sealed:
+        told.append(
+            "HEFESTO_SECRET_KEY is not set: whoever may write to the database can forge audit entries."
+        )
+    return told
 
 
 def _worst(states: list[str]) -> str:
