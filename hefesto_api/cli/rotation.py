@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from hefesto_api.adapters.secrets import Vault
     from hefesto_api.settings import Settings
-    from hefesto_api.storage.database import Database
     from hefesto_api.storage.resealing import Outcome
 
 
@@ -35,17 +34,23 @@ def command(*, lost: str | None, yes: bool) -> None:
         db, settings = here.runtime.db, here.runtime.settings
         vault = open_vault(settings)
         if lost:
-            _give_up(db, vault, lost, yes=yes)
+            _give_up(settings.database_url, vault, lost, yes=yes)
         secret_keys.admit(db, vault.key_ids)
         with _shown(resealing.to_do(db, vault)) as tell:
             outcome = resealing.run(db, vault, tell)
         _report(outcome, vault, settings)
 
 
-def _give_up(db: Database, vault: Vault, key_id: str, *, yes: bool) -> None:
-    """Go on without a key that is lost, after it was asked for."""
-    from hefesto_api.storage import secret_keys  # noqa: PLC0415
+def _give_up(url: str, vault: Vault, key_id: str, *, yes: bool) -> None:
+    """Go on without a key that is lost, after it was asked for.
 
+    The audit log tells of it afterwards: its own key may be among what is lost.
+    """
+    from hefesto_api.domain import audit  # noqa: PLC0415
+    from hefesto_api.storage import secret_keys  # noqa: PLC0415
+    from hefesto_api.storage.database import open_database  # noqa: PLC0415
+
+    db = open_database(url)
     if key_id in vault.key_ids:
         raise UsageError(f"The key {key_id} is at hand: nothing that it encrypted is lost.")
     with db.read() as session:
@@ -53,8 +58,10 @@ def _give_up(db: Database, vault: Vault, key_id: str, *, yes: bool) -> None:
             raise UsageError(f"Nothing here is encrypted with a key {key_id}.")
     if not yes:
         click.confirm(f"What the key {key_id} encrypted must then be entered anew. Go on?", abort=True)
-    with db.write(witnessed=False) as session:  # the audit log's own key may be among what is lost
+    with db.write() as session:
         lost = secret_keys.give_up(session, key_id)
+    db.close()
+    audit.note("secrets.given_up", "secret_key", key_id, dict(lost))
     for name, count in sorted(lost.items()):
         click.echo(f"Given up: {count} in {name}.")
 

@@ -114,7 +114,7 @@ def arrival(sent: Sent, proved: SourceRecord | None) -> Arrival:
     identity, within = _identity(sent, headers)
     return Arrival(
         source=sent.source,
-        body=sent.body,
+        body=SOURCES[sent.source].conceal(sent.body),
         headers=headers,
         replay_key=sha256(
             f"{sent.source}\0{source_id}\0{identity}".encode("utf-8", "surrogatepass")

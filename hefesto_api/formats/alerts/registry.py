@@ -33,12 +33,21 @@ class Verify(Protocol):
     ) -> bool: ...
 
 
+def as_it_is(body: bytes) -> bytes:
+    """Return a body that bears no secret."""
+    return body
+
+
 class Source(NamedTuple):
-    """A tool: how its body is read, how it shows who it is, and how to point it here, in one sentence."""
+    """A tool: how its body is read, how it shows who it is, and how to point it here, in one sentence.
+
+    `conceal` takes the secret out of a body that bears one, before it is kept.
+    """
 
     read: Read
     verify: Verify
     setup: str
+    conceal: Callable[[bytes], bytes] = as_it_is
 
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -49,7 +58,7 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "sentry": Source(sentry.read, sentry.verify, sentry.SETUP),
         "glitchtip": Source(glitchtip.read, glitchtip.verify, glitchtip.SETUP),
         "rollbar": Source(rollbar.read, rollbar.verify, rollbar.SETUP),
-        "pagerduty": Source(pagerduty.read, pagerduty.verify, pagerduty.SETUP),
+        "pagerduty": Source(pagerduty.read, pagerduty.verify, pagerduty.SETUP, pagerduty.conceal),
         "otlp": Source(otlp.read, otlp.verify, otlp.SETUP),
         "cloudevents": Source(cloudevents.read, cloudevents.verify, cloudevents.SETUP),
     }
