@@ -40,7 +40,7 @@ def list_audit_logs(query: dict[str, Any]) -> Any:
 @blp.route("/verify", methods=["GET"])
 @require("admin")
 @blp.arguments(schemas.VerifyQuery, location="query")
-@blp.response(200, schemas.VerdictSchema)
+@blp.response(200, schemas.ChainVerdictSchema)
 def verify_audit_logs(query: dict[str, Any]) -> Any:
     """Look at every entry: whether it is as it was written, in its place, and none is missing."""
     held = runtime()

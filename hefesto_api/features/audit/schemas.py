@@ -85,7 +85,7 @@ class VerifyQuery(Schema):
     )
 
 
-class VerdictSchema(Schema):
+class ChainVerdictSchema(Schema):
     """What a look at every entry found; `first_bad` is an id, or a place where an entry is missing."""
 
     valid = basic.Boolean(required=True)
