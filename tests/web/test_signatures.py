@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hmac
+import os
 import random
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -320,6 +322,24 @@ def python_recipe() -> str:
     """Return the client that the page on secrets shows."""
     page = (ROOT / "docs" / "secrets.md").read_text()
     return page.split("```python", 1)[1].split("```", 1)[0]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="there is no openssl")
+def test_the_shell_recipe_of_the_page_signs_as_the_service_checks(signer: Signer, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "secrets.md").read_text()
+    script = page.split("```bash", 1)[1].split("```", 1)[0].replace("curl -sS", "show")
+    shown = 'show() { printf "%s\\n" "$@"; }\n'
+    done = subprocess.run(
+        ["bash", "-euc", shown + script],
+        env={"PATH": os.environ["PATH"], "KEY": signer.key, "SECRET": signer.secret, "BASE": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    given = dict(
+        line.split(": ", 1) for line in done.stdout.splitlines() if line[0].isupper() and ": " in line
+    )
+    assert signer.send("POST", URL, b'{"slug": "shop"}', headers=given).status_code == 201
 
 
 def test_the_client_of_the_page_signs_as_the_service_checks(signer: Signer) -> None:
