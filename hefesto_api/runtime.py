@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hefesto_api.adapters.limits import Limiter, open_limiter
 from hefesto_api.adapters.memory import Memory
+from hefesto_api.adapters.openid import OpenId, open_provider
 from hefesto_api.adapters.passwords import Passwords
 from hefesto_api.adapters.secrets import Vault, can_open_vault, open_vault
 from hefesto_api.adapters.tokens import Tokens
@@ -78,6 +79,11 @@ class Runtime:
     def tokens(self) -> Tokens:
         """What mints and verifies access tokens."""
         return Tokens(self.vault, signing_keys.Shelf(self.db))
+
+    @cached_property
+    def openid(self) -> OpenId | None:
+        """The provider that people may sign in with, if there is one."""
+        return open_provider(self.settings)
 
     @cached_property
     def limiter(self) -> Limiter:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from hefesto_api.settings import Settings
 
 KEPT_SECONDS = 600.0
-ASKED_AGAIN_AFTER = 30.0  # seconds, whatever key a token names
+ASKED_AGAIN_AFTER = 30.0  # seconds, before what is unknown is a reason to ask once more
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
@@ -82,6 +82,7 @@ class OpenId:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._published: _Published | None = None
+        self._asked_again_at = -ASKED_AGAIN_AFTER
 
     def authorization_url(self, started: Started, redirect_uri: str) -> str:
         """Return where to send the browser; raises ProviderUnavailable."""
@@ -99,12 +100,17 @@ class OpenId:
         endpoint = self._known().about["authorization_endpoint"]
         return f"{endpoint}{'&' if '?' in endpoint else '?'}{urlencode(query)}"
 
-    def redeem(self, code: str, started: Started, redirect_uri: str) -> dict[str, Any]:
-        """Return what the provider says of who signed in.
+    def redeem(
+        self, code: str, started: Started, redirect_uri: str, *, issuer: str | None = None
+    ) -> dict[str, Any]:
+        """Return what the provider says of who signed in; `issuer` is who gave the code, as it came along.
 
         Raises SignInRefused, or ProviderUnavailable.
         """
         published = self._known()
+        demanded = published.about.get("authorization_response_iss_parameter_supported") is True
+        if issuer != self.client.issuer and (issuer is not None or demanded):
+            raise SignInRefused("The code is another issuer's.")  # RFC 9207
         answer = self._token(published.about, code, started.verifier, redirect_uri)
         expected = Expected(self.client.issuer, self.client.client_id, started.nonce)
         try:
@@ -119,18 +125,14 @@ class OpenId:
         try:
             return id_tokens.verify(text, published.keys, expected)
         except UnknownKey:
-            newer = self._known(unless_read_at=published.read_at)
-            return id_tokens.verify(text, newer.keys, expected)
+            return id_tokens.verify(text, self._newer(published).keys, expected)
 
-    def _known(self, unless_read_at: float | None = None) -> _Published:
-        """Return what is published: as last read, or (when that did not do) newer, if it was a while ago."""
+    def _known(self) -> _Published:
+        """Return what is published, as it was read a while ago."""
         with self._lock:
             held, now = self._published, self._monotonic()
-            if held is not None:
-                age = now - held.read_at
-                wanted = unless_read_at is not None and held.read_at <= unless_read_at
-                if age < (ASKED_AGAIN_AFTER if wanted else KEPT_SECONDS):
-                    return held
+            if held is not None and now - held.read_at < KEPT_SECONDS:
+                return held
             try:
                 self._published = self._read(now)
             except ProviderUnavailable:
@@ -139,6 +141,15 @@ class OpenId:
                 logs.of("openid").warning("provider_unavailable", issuer=self.client.issuer, exc_info=True)
                 self._published = held._replace(read_at=now - KEPT_SECONDS + ASKED_AGAIN_AFTER)
             return self._published
+
+    def _newer(self, than: _Published) -> _Published:
+        """Return what is published now, unless that was asked for just now."""
+        with self._lock:
+            now = self._monotonic()
+            if self._published is than and now - self._asked_again_at >= ASKED_AGAIN_AFTER:
+                self._asked_again_at = now
+                self._published = self._read(now)
+            return self._published or than
 
     def _read(self, now: float) -> _Published:
         about = self._json("GET", self.client.issuer.rstrip("/") + _WELL_KNOWN)

@@ -197,7 +197,7 @@ def test_nobody_is_signed_in_as_another_by_a_foreign_form(
 
 
 def test_an_address_of_nobody_is_never_gone_to(app_: dict[str, Any], browser: Browser) -> None:
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"redirect_uri": "https://evil.example/"},
         {"redirect_uri": BACK + "&more=1"},
         {"redirect_uri": BACK.upper()},
@@ -210,8 +210,10 @@ def test_an_address_of_nobody_is_never_gone_to(app_: dict[str, Any], browser: Br
         {"client_id": "x" * 5000},
         {"client_id": ""},
         {"client_id": [app_["id"], app_["id"]]},
-    ):
-        for wrong in ({}, {"response_type": "token"}, {"scope": "nonsense"}):
+    ]
+    wrongs: list[dict[str, Any]] = [{}, {"response_type": "token"}, {"scope": "nonsense"}]
+    for change in changes:
+        for wrong in wrongs:
             answer = browser.open(browser.question(app_, **{**change, **wrong}))
             assert answer.status_code == 400, change
             assert "Location" not in answer.headers
