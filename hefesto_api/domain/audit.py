@@ -115,6 +115,12 @@ def current() -> Act | None:
     return _act.get()
 
 
+def actor() -> Actor:
+    """Return who acts in this context."""
+    act = _act.get()
+    return SYSTEM if act is None else act.who()
+
+
 def begin(act: Act | None) -> None:
     """Have everything from here on be part of an act; None: of none."""
     _act.set(act)

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage import outbox
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata, upsert
@@ -101,19 +101,20 @@ def record(
     already. What such a repeat knows more (the commit of a release) is added to the deployment.
     """
     place = environment or PRODUCTION
-    _lock(session, project_id)
+    slug = _lock(session, project_id)
     moment = deployed_at or clock.now()
     same = _repeated(
         session, project_id, place, (commit_hash, release), moment, exact=deployed_at is not None
     )
     if same is not None:
-        return _completed(session, same, commit_hash, release)
+        return _completed(session, same, commit_hash, release, slug)
     made = DeploymentRecord(
         ids.new_id(), project_id, place, commit_hash, release, moment, source, details or {}, clock.now(),
         moment + timedelta(hours=VERDICT_HOURS[0]),
     )  # fmt: skip
     session.execute(_INSERT, structs.asdict(made))
     outbox.append(session, "deployment.created", _told(made), project_id=project_id)
+    audit.note("deployment.created", "deployment", made.id, audit.changed({}, _told(made)), project=slug)
     return made
 
 
@@ -217,10 +218,15 @@ def verdicts(session: Session, deployment_ids: Iterable[str]) -> dict[str, list[
     return found
 
 
-def _lock(session: Session, project_id: str) -> None:
-    """Let the markers of a project in one after the other (SQLite's writer is alone anyway)."""
+def _lock(session: Session, project_id: str) -> str | None:
+    """Let the markers of a project in one after the other (SQLite's writer is alone anyway).
+
+    Returns the project's slug.
+    """
     table = metadata.tables["projects"]
-    session.execute(sa.select(table.c.id).where(table.c.id == project_id).with_for_update())
+    found = session.execute(sa.select(table.c.slug).where(table.c.id == project_id).with_for_update())
+    slug: str | None = found.scalar()
+    return slug
 
 
 def _repeated(
@@ -250,7 +256,7 @@ def _is_same(deployment: DeploymentRecord, commit_hash: str | None, release: str
 
 
 def _completed(
-    session: Session, same: DeploymentRecord, commit_hash: str | None, release: str | None
+    session: Session, same: DeploymentRecord, commit_hash: str | None, release: str | None, slug: str | None
 ) -> DeploymentRecord:
     more = {
         name: value
@@ -259,6 +265,7 @@ def _completed(
     }
     if more:
         session.execute(sa.update(deployments).where(deployments.c.id == same.id).values(**more))
+        audit.note("deployment.updated", "deployment", same.id, audit.changed({}, more), project=slug)
     return structs.replace(same, **more)
 
 

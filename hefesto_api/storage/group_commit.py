@@ -63,7 +63,7 @@ class GroupCommit(Generic[Item, Result]):
         with self._lock:
             group = self._taken()
         try:
-            with self._db.write() as session:
+            with self._db.write(witnessed=False) as session:  # each item's own is noted by `write`
                 results = self._write(session, [ticket.item for ticket in group])
         except BaseException as error:
             for ticket in group:

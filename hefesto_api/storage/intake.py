@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain.errors import NotFound, ServiceUnavailable
 from hefesto_api.storage import jobs
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
@@ -59,7 +59,7 @@ class Arrival(Struct, frozen=True):
 
     `source_id` names the configured source that it proved to be from, `project_id` that one's project. A
     message with the `replay_key` of one that is younger than `replay_within` (None: however old) is that
-    one again.
+    one again. `actor` is who sent it, for the audit log: the transaction may be another sender's.
     """
 
     source: str
@@ -69,6 +69,7 @@ class Arrival(Struct, frozen=True):
     source_id: str | None = None
     project_id: str | None = None
     replay_within: timedelta | None = None
+    actor: audit.Actor = audit.SYSTEM
 
 
 class Kept(NamedTuple):
@@ -202,6 +203,8 @@ def _keep(session: Session, arrival: Arrival, moment: datetime, ahead: int) -> K
             return Kept(known.id, known.status, ahead)
         session.execute(_FORGET_KEY, {"of_id": known.id})
     session.execute(_KEEP_BODY, {"id": row["id"], "body": arrival.body})
+    told = {name: row[name] for name in ("source", "source_id", "size")}
+    audit.note("alert_message.received", "alert_message", str(row["id"]), told, actor=arrival.actor)
     return Kept(str(row["id"]), QUEUED, ahead)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain.errors import Conflict, NotFound, PreconditionFailed
 from hefesto_api.storage import history_writing, hot
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
@@ -67,6 +67,8 @@ def create(session: Session, slug: str, *, name: str | None = None, **fields: An
         raise Conflict(f"There is a project {slug!r} already.", resource_type="project", slug=slug)
     record = _new(slug, name, fields)
     session.execute(sa.insert(projects), structs.asdict(record))
+    told = {name: getattr(record, name) for name in ("slug", "name", *fields)}
+    audit.note("project.created", "project", slug, audit.changed({}, told), project=slug)
     return record
 
 

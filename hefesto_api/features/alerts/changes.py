@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hefesto_api.domain import audit
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import Conflict, Invalid, NotFound
 from hefesto_api.features.alerts import service
@@ -16,6 +17,7 @@ from hefesto_api.storage.alerts import ACKNOWLEDGED, RESOLVED
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
+    from hefesto_api.storage.alert_lists import ListedAlert
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
 
@@ -54,6 +56,8 @@ def take(db: Database, body: Mapping[str, Any], admit: Callable[[str], None]) ->
         (effect,) = alert_effects.carry_out(session, [planned])
         if effect.id is None:
             raise Conflict("There is no open alert that this could resolve.", alert_id=item.alert_id)
+        changes = {"alert_id": item.alert_id, "title": item.title, "is_new": effect.kind == "new"}
+        audit.note("alert.recorded", "alert", effect.id, changes, project=home.slug)
         told = service.detail(session, alert_lists.one(session, effect.id))
     return Taken(told, effect.kind == "new")
 
@@ -76,8 +80,10 @@ def acknowledge(
             raise Conflict("The alert is resolved.", status=RESOLVED)
         if alert_changes.acknowledge(session, alert_id, who.name, comment):
             alerts.announce(session, "acknowledged", alert_id, user=who.name)
+            _note("alert.acknowledged", item, comment, ACKNOWLEDGED)
         elif comment and comment != item.comment:
             alert_changes.comment_on(session, alert_id, who.name, comment)
+            _note("alert.commented", item, comment)
         return service.detail(session, alert_lists.one(session, alert_id))
 
 
@@ -94,8 +100,10 @@ def resolve(
         require(lambda: service.detail(session, item))
         if alert_changes.resolve(session, alert_id, who.name, comment):
             alerts.announce(session, "resolved", alert_id, user=who.name)
+            _note("alert.resolved", item, comment, RESOLVED)
         elif comment and comment != item.comment:
             alert_changes.comment_on(session, alert_id, who.name, comment)
+            _note("alert.commented", item, comment)
         return service.detail(session, alert_lists.one(session, alert_id))
 
 
@@ -116,7 +124,20 @@ def acknowledge_many(db: Database, who: Who, ids: Sequence[str], comment: str) -
 
 def _acknowledged(session: Session, who: Who, alert_id: str, comment: str) -> str:
     try:
-        service.read(session, alert_id, who.allowed)
+        item = service.read(session, alert_id, who.allowed)
     except NotFound:
         return "not_found"
-    return ACKNOWLEDGED if alert_changes.acknowledge(session, alert_id, who.name, comment) else "already"
+    if not alert_changes.acknowledge(session, alert_id, who.name, comment):
+        return "already"
+    _note("alert.acknowledged", item, comment, ACKNOWLEDGED)
+    return ACKNOWLEDGED
+
+
+def _note(action: str, before: ListedAlert, comment: str, status: str | None = None) -> None:
+    """Note for the audit log what is done about an alert."""
+    changes: dict[str, Any] = {}
+    if status is not None:
+        changes["status"] = {"from": before.status, "to": status}
+    if comment:
+        changes["comment"] = {"from": before.comment, "to": comment}
+    audit.note(action, "alert", before.id, changes, project=before.project)

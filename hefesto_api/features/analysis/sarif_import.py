@@ -75,7 +75,7 @@ def _create(
     names = ", ".join(index.tool for index in tools)
     with db.write() as session:
         project = projects.ensure(session, slug)
-        return analyses.create(
+        made = analyses.create(
             session,
             kind=KIND,
             path=(stated.automation_id if stated else "") or names or KIND,
@@ -88,6 +88,8 @@ def _create(
             status="failed",
             error=service.BROKEN_OFF,
         )
+        service.note(made, slug)
+        return made
 
 
 class _Import:

@@ -12,6 +12,7 @@ from hefesto_api.adapters.history import checked_out
 from hefesto_api.analyzers import archives
 from hefesto_api.analyzers.wanted import is_wanted
 from hefesto_api.analyzers.workspace import resolve
+from hefesto_api.domain import audit
 from hefesto_api.domain.errors import Conflict, Invalid, InvalidFilePath
 from hefesto_api.domain.finding import Severity
 from hefesto_api.features.analysis import document
@@ -53,6 +54,7 @@ def submit_files(db: Database, wanted: Mapping[str, Any]) -> AnalysisRecord:
         pass
     with db.write() as session:
         record = _create_given(session, "inline", given[0][0] if len(given) == 1 else "inline", wanted)
+        note(record, wanted.get("project"))
         analyses.add_inputs(session, record.id, [(path, text.encode()) for path, text in given])
         _enqueue(session, record)
         return record
@@ -66,6 +68,7 @@ def submit_archive(db: Database, content: IO[bytes], name: str, wanted: Mapping[
     """
     with db.write() as session:
         record = _create_given(session, "archive", name, wanted, status="failed", error=BROKEN_OFF)
+        note(record, wanted.get("project"))
     pieces = iter(lambda: content.read(INPUT_BYTES), b"")
     for number, piece in enumerate(pieces):
         with db.write(durable=False) as session:
@@ -89,6 +92,7 @@ def submit_batch(
         batch = analyses.create_batch(
             session, project_id=project.id, total_paths=len(targets), options=_options(wanted)
         )
+        audit.note("batch.created", "batch", batch.id, {"paths": list(wanted["paths"])}, project=slug)
         for position, (path, target) in enumerate(zip(wanted["paths"], targets, strict=True)):
             member = {"batch_id": batch.id, "batch_position": position}
             if isinstance(target, InvalidFilePath):
@@ -119,7 +123,10 @@ def cancel(db: Database, analysis_id: str) -> AnalysisRecord:
             record = analyses.get(session, analysis_id)
             raise Conflict(f"The analysis is {record.status} already.", status=record.status)
         analyses.change(session, analysis_id, only=("queued",), status="cancelled")
-        return analyses.get(session, analysis_id)
+        record = analyses.get(session, analysis_id)
+        slug = None if record.project_id is None else projects.by_id(session, record.project_id).slug
+        audit.note("analysis.cancelled", "analysis", analysis_id, project=slug)
+        return record
 
 
 class Listed(NamedTuple):
@@ -226,6 +233,7 @@ def _queue_path(
         **member,
     )
     _enqueue(session, record)
+    note(record, project.slug)
     return record
 
 
@@ -267,6 +275,12 @@ def _create_given(
         options=_options(wanted) | {"places": [["", True]]},
         **fields,
     )
+
+
+def note(record: AnalysisRecord, slug: str | None) -> None:
+    """Note for the audit log that somebody has something analysed, or brings in what was found elsewhere."""
+    told = {name: getattr(record, name) for name in ("kind", "path", "branch", "commit_hash", "diff_base")}
+    audit.note("analysis.created", "analysis", record.id, audit.changed({}, told), project=slug)
 
 
 def _enqueue(session: Session, record: AnalysisRecord) -> None:

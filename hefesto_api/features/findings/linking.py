@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from msgspec import structs
 
 from hefesto_api.analyzers import catalogue
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain.errors import Conflict, Invalid, PreconditionFailed
 from hefesto_api.domain.finding import Status
 from hefesto_api.domain.identity import VERSION, Fingerprints, public_fingerprint
 from hefesto_api.domain.lifecycle import BOTH, FIXED, OWN, SUPPRESSED, TAKEN
 from hefesto_api.features.findings import service
-from hefesto_api.storage import finding_links, findings, outbox
+from hefesto_api.storage import finding_links, findings, outbox, projects
 from hefesto_api.storage.finding_links import MERGED, PARTED, FindingLink
 from hefesto_api.storage.findings import HistoryEntry
 
@@ -73,6 +73,7 @@ def merge(db: Database, by: By, merged_id: str, into_id: str) -> FindingRecord:
         _link(session, by, MERGED, stays, gone, stays.prints, place=place, before=_decision(gone))
         _tell(session, by, stays, "merged", f"Finding {gone.id} was merged into it", other=gone.id)
         _tell(session, by, gone, "merged", f"Merged into finding {stays.id}; it was {gone.status}", stays.id)
+        _note(session, by, "finding.merged", gone, {"into": stays.id})
         return findings.get(session, stays.id)
 
 
@@ -97,6 +98,7 @@ def split(
             finding_links.remove(session, one.id, another.id, MERGED)
             _link(session, by, PARTED, one, another, another.prints)
         _tell(session, by, record, "split", f"Parted from finding {parted.id}", parted.id)
+        _note(session, by, "finding.split", record, {"parted": parted.id})
         return Parted(kept, parted)
 
 
@@ -287,6 +289,12 @@ def _tell(session: Session, by: By, record: FindingRecord, action: str, details:
     details = f"{details}: {by.comment}" if by.comment else f"{details}."
     data = {"comment": by.comment, "other": other}
     findings.add_history(session, [HistoryEntry(record.id, clock.now(), action, by.name, details, data)])
+
+
+def _note(session: Session, by: By, action: str, record: FindingRecord, changes: dict[str, Any]) -> None:
+    told = {**changes, "comment": by.comment} if by.comment else changes
+    slug = projects.by_id(session, record.project_id).slug
+    audit.note(action, "finding", record.id, told, project=slug)
 
 
 def _announce(session: Session, by: By, made: FindingRecord) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import audit, clock
 from hefesto_api.domain.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from hefesto_api.domain.finding import Status
 from hefesto_api.domain.lifecycle import SUPPRESSED
 from hefesto_api.features.findings import linking, selection, service
-from hefesto_api.storage import finding_list, findings, outbox
+from hefesto_api.storage import finding_list, findings, outbox, projects
 from hefesto_api.storage.findings import HistoryEntry
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ def one(
         require(lambda: service.detail(session, record, who.roots))
         changed = _apply(session, who, record, wanted)
         _announce(session, who, [(record, wanted.status)] if changed else [])
+        _note(session, [(record, changed, wanted.comment)] if changed else [])
         return _triaged(changed or record)
 
 
@@ -109,6 +110,7 @@ def wake(db: Database) -> int:
         with db.write() as session:
             due = findings.ignored_until_before(session, clock.now(), limit=STAGE)
             woken = [record for record in due if _woken(session, record)]
+            _note(session, [(record, findings.get(session, record.id), _TIME_PASSED) for record in woken])
             _announce(session, Who("", None), [(record, Status.OPEN.value) for record in woken])
         count += len(woken)
         if len(due) < STAGE:
@@ -138,6 +140,7 @@ def _each(ids: Iterable[str], by_id: Mapping[str, dict[str, Any]]) -> Iterator[d
 
 def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> Iterator[dict[str, Any]]:
     moved: list[tuple[FindingRecord, str]] = []
+    noted: list[tuple[FindingRecord, FindingRecord, str]] = []
     results = []
     for finding_id in ids:
         try:
@@ -150,8 +153,10 @@ def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> 
             continue
         if changed:
             moved.append((record, wanted.status))
+            noted.append((record, changed, wanted.comment))
         results.append({**_triaged(changed or record), "success": True, "changed": changed is not None})
     _announce(session, who, moved)
+    _note(session, noted)
     return iter(results)
 
 
@@ -233,6 +238,23 @@ def _triaged(record: FindingRecord) -> dict[str, Any]:
         "updated_at": clock.rfc3339(record.updated_at),
         "updated_by": record.updated_by,
     }
+
+
+def _note(session: Session, decided: Sequence[tuple[FindingRecord, FindingRecord, str]]) -> None:
+    """Note for the audit log what findings were, what they are now, and why."""
+    slugs = projects.slugs(session, (before.project_id for before, _, _ in decided))
+    for before, after, comment in decided:
+        changes: dict[str, Any] = audit.changed(
+            {name: getattr(before, name) for name in _DECIDED},
+            {name: getattr(after, name) for name in _DECIDED},
+        )
+        if comment:
+            changes["comment"] = comment
+        slug = slugs.get(before.project_id)
+        audit.note("finding.updated", "finding", before.id, changes, project=slug)
+
+
+_DECIDED = ("status", "reason", "ignored_until", "until_incident")
 
 
 def _announce(session: Session, who: Who, moved: Sequence[tuple[FindingRecord, str]]) -> None:

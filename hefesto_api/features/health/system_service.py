@@ -7,7 +7,7 @@ import threading
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import audit, clock
 from hefesto_api.features.health.service import resident_bytes
 from hefesto_api.storage import analyses, jobs, migrate, schedules, workers
 from hefesto_api.version import __version__
@@ -57,7 +57,9 @@ def retry(db: Database, job_id: str) -> jobs.Job:
     """Queue a dead job anew; raises NotFound, Conflict."""
     with db.write() as session:
         jobs.retry(session, job_id)
-        return jobs.get(session, job_id)
+        job = jobs.get(session, job_id)
+        audit.note("job.retried", "job", job_id, {"kind": job.kind})
+        return job
 
 
 def gauges(db: Database) -> Mapping[str, tuple[str, Mapping[str, float]]]:

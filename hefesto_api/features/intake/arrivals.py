@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import structlog
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import audit, clock
 from hefesto_api.domain.errors import Invalid, MalformedRequest, NotFound, ServiceUnavailable
 from hefesto_api.formats.alerts import SOURCES
 from hefesto_api.formats.alerts.payload import loads
@@ -122,6 +122,7 @@ def arrival(sent: Sent, proved: SourceRecord | None) -> Arrival:
         source_id=source_id or None,
         project_id=proved.project_id if proved else None,
         replay_within=within,
+        actor=audit.actor(),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefesto_api.domain import clock, ids, sealed
+from hefesto_api.domain import audit, clock, ids, sealed
 from hefesto_api.domain.errors import Conflict, Invalid, NotFound
 from hefesto_api.formats.alerts import SOURCES
 from hefesto_api.storage import alert_sources, projects
@@ -60,7 +60,9 @@ def create(db: Database, vault: Vault, wanted: Mapping[str, Any]) -> dict[str, A
             message = f"The project {project.slug!r} has a source {wanted['source']!r}; change that one."
             raise Conflict(message, resource_type="alert_source")
         made = alert_sources.create(session, wanted["source"], project.id, secret, kind, source_id=source_id)
-        return as_told(made, project.slug)
+        told = as_told(made, project.slug)
+        _note("alert_source.created", source_id, {}, told)
+        return told
 
 
 def read(session: Session, source_id: str, allowed: Collection[str] | None) -> dict[str, Any]:
@@ -91,7 +93,10 @@ def change(
             values["project_id"] = projects.ensure(session, wanted["project"]).id
         if values:
             alert_sources.change(session, source_id, **values)
-        return read(session, source_id, None)
+        changed = read(session, source_id, None)
+        if values:
+            _note("alert_source.updated", source_id, told, changed, new_secret="secret" in values)
+        return changed
 
 
 def delete(
@@ -105,6 +110,7 @@ def delete(
         told = read(session, source_id, allowed)
         require(lambda: told)
         alert_sources.delete(session, source_id)
+        _note("alert_source.deleted", source_id, told, {})
 
 
 def secret_of(vault: Callable[[], Vault], source: SourceRecord) -> bytes:
@@ -115,6 +121,27 @@ def secret_of(vault: Callable[[], Vault], source: SourceRecord) -> bytes:
     if not sealed.is_sealed(source.secret):
         return source.secret.encode("utf-8", "surrogatepass")
     return vault().decrypt(source.secret, purpose=alert_sources.PURPOSE, row=source.id)
+
+
+def _note(
+    action: str,
+    source_id: str,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    *,
+    new_secret: bool = False,
+) -> None:
+    """Note for the audit log what of a source is changed; of its secret, that it is."""
+    names = ("source", "project", "credential")
+    changes: dict[str, Any] = {
+        name: {"from": before.get(name), "to": after.get(name)}
+        for name in names
+        if before.get(name) != after.get(name)
+    }
+    if new_secret:
+        changes["secret"] = {"from": "former", "to": "new"}
+    slug = after.get("project") or before.get("project")
+    audit.note(action, "alert_source", source_id, changes, project=slug)
 
 
 def as_told(source: SourceRecord, slug: str) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hefesto_api.analyzers import catalogue
-from hefesto_api.domain import clock
+from hefesto_api.domain import audit, clock
 from hefesto_api.domain.errors import Invalid, NotFound
 from hefesto_api.features.iris import answering, correlating, lessons
 from hefesto_api.features.iris.lessons import FINDING, FUNCTION, NONE, Case, Judgement
-from hefesto_api.storage import correlations, findings, learning
+from hefesto_api.storage import correlations, findings, learning, projects
 from hefesto_api.storage.correlations import Named
 from hefesto_api.storage.learning import Feedback
 
@@ -71,6 +71,10 @@ def give(db: Database, caller: Caller, correlation_id: str, wanted: Mapping[str,
     refit = _refit(learned, given, others, [one for one in waiting if one not in replaced])
     with db.write() as session:
         _keep(session, record, judgement, given, replaced, refit)
+        verdict = {"from": None if same is None else same.verdict, "to": given.verdict}
+        changes = {"subject": given.subject, "verdict": verdict}
+        slug = projects.by_id(session, record.project_id).slug
+        audit.note("correlation.judged", "correlation", correlation_id, changes, project=slug)
     return _told(given, refit)
 
 

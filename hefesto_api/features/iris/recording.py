@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from msgspec.structs import replace
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.features.iris import knowledge, past
 from hefesto_api.features.iris.correlating import correlate
@@ -35,7 +35,12 @@ def correlate_incoming(desk: Desk, slug: str, incoming: IncomingAlert) -> dict[s
         project = projects.find(session, slug)
     found = correlate(desk, project, incoming)
     with desk.db.write() as session:
-        return record(session, desk, found, project or projects.ensure(session, slug))
+        told = record(session, desk, found, project or projects.ensure(session, slug))
+        changes = {
+            name: told[name] for name in ("recorded_alert_id", "reopened_findings", "correlation_found")
+        }
+        audit.note("correlation.created", "correlation", told["correlation_id"], changes, project=slug)
+        return told
 
 
 def correlate_recorded(desk: Desk, alert_id: str) -> None:

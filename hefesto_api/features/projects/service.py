@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.analyzers.workspace import resolve
-from hefesto_api.domain import clock
+from hefesto_api.domain import audit, clock
 from hefesto_api.domain.errors import Invalid, InvalidFilePath, NotFound
 from hefesto_api.storage import jobs, projects
 
@@ -77,7 +77,12 @@ def change(
         project = projects.get(session, slug)
         require(lambda: as_told(project))
         different = {name: value for name, value in given.items() if getattr(project, name) != value}
-        return as_told(projects.change(session, project, **different) if different else project)
+        if not different:
+            return as_told(project)
+        changed = projects.change(session, project, **different)
+        changes = audit.changed({name: getattr(project, name) for name in different}, different)
+        audit.note("project.updated", "project", slug, changes, project=slug)
+        return as_told(changed)
 
 
 def delete(db: Database, slug: str, require: Callable[[Callable[[], Any]], None] = lambda load: None) -> None:
@@ -86,6 +91,7 @@ def delete(db: Database, slug: str, require: Callable[[Callable[[], Any]], None]
         project = projects.get(session, slug)
         require(lambda: as_told(project))
         jobs.cancel_lanes(session, f"analysis:{project.id}:")
+        audit.note("project.deleted", "project", slug, {"name": project.name}, project=slug)
     while True:
         with db.write() as session:
             if not projects.delete_some(session, project.id, limit=AT_ONCE):
