@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hefesto_api.domain import api_keys as texts
+from hefesto_api.domain import clock
 from hefesto_api.runtime import Runtime
-from hefesto_api.storage import api_keys, users
+from hefesto_api.storage import api_keys, sessions, users
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -82,6 +84,18 @@ def make_user(
         return users.create(
             session, email, role=role, password_hash=password_hash, projects=projects, tier=tier
         )
+
+
+def session_of(service: Service | Runtime, user: UserRecord) -> dict[str, str]:
+    """Log a user in beside the routes, and return the headers that show the access token."""
+    held, now = _runtime(service), clock.now()
+    place = sessions.Place("192.0.2.1", "192.0.2.1", "tests")
+    with held.db.write() as session:
+        started = sessions.start(
+            session, user.id, user.token_epoch, place, now=now, until=now + timedelta(days=30)
+        )
+    token = held.tokens.mint_access(user.id, scopes=user.scopes, session=started.id, epoch=user.token_epoch)
+    return bearer(token)
 
 
 def _runtime(service: Service | Runtime) -> Runtime:
