@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from hefesto_api.cli import failures, installation, rotation
+from hefesto_api.cli import failures, installation, rotation, withdrawal
 from hefesto_api.domain.access import ROLES, SCOPES, TIERS
 from hefesto_api.domain.errors import NotFound, UsageError
 
@@ -31,6 +31,7 @@ def command() -> None:
 
 
 command.add_command(rotation.command)
+command.add_command(withdrawal.command)
 
 
 @command.command()

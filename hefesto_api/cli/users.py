@@ -131,6 +131,17 @@ def delete(*, email: str, force: bool) -> None:
         click.echo(f"Deleted: {email}.")
 
 
+@command.command("reset-mfa")
+@_email
+def reset_mfa(*, email: str) -> None:
+    """Take the second factor from a user who lost it; the password alone is asked for then."""
+    from hefesto_api.features.auth import mfa  # noqa: PLC0415
+
+    with failures.told(), installation.opened() as here:
+        mfa.disable(here.runtime.db, _id(here, email))
+        click.echo(f"{email} has no second factor any more.")
+
+
 def _change(email: str, wanted: dict[str, Any], *, force: bool) -> None:
     from hefesto_api.features.auth import people  # noqa: PLC0415
 

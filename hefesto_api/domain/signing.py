@@ -43,9 +43,9 @@ def is_due(keys: Sequence[SigningKey], now: datetime) -> bool:
 def verifying(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
     """Return the keys whose tokens are good at a moment, the oldest first."""
     known = sorted(keys, key=lambda key: (key.created_at, key.id))
-    successors = [*known[1:], None][: len(known)]
+    successors = [*known[1:], None]
     return [
         key
-        for key, successor in zip(known, successors, strict=True)
+        for key, successor in zip(known, successors, strict=False)  # none has a successor where there is none
         if successor is None or now < successor.created_at + PUBLISHED_BEFORE + VERIFIES_AFTER
     ]

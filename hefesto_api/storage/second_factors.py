@@ -78,7 +78,7 @@ def find(session: Session, user_id: str) -> FactorRecord | None:
 def prepare(session: Session, user_id: str, sealed: str, salt: bytes, *, now: datetime) -> bool:
     """Keep the seed of a factor to be, in place of one that was not confirmed; no: one is in force."""
     row = {"user_id": user_id, "sealed": sealed, "salt": salt, "created_at": now, "last_step": 0}
-    return session.execute(_prepare(session.dialect.name), row).rowcount == 1
+    return session.execute(_prepare(session.dialect.name), row).first() is not None
 
 
 def confirm(session: Session, user_id: str, *, now: datetime) -> bool:
@@ -127,4 +127,6 @@ def purge(session: Session, before: datetime) -> int:
 def _prepare(dialect: str) -> Any:
     insert = upsert(dialect, second_factors)
     new = {name: insert.excluded[name] for name in ("sealed", "salt", "created_at", "last_step")}
-    return insert.on_conflict_do_update(index_elements=["user_id"], set_=new, where=_f.confirmed_at.is_(None))
+    return insert.on_conflict_do_update(
+        index_elements=["user_id"], set_=new, where=_f.confirmed_at.is_(None)
+    ).returning(_f.user_id)

@@ -23,7 +23,7 @@ signing_keys = sa.Table(
 _k = signing_keys.c
 
 _EVERY = sa.select(signing_keys).order_by(_k.created_at, _k.id)
-_SINCE = sa.select(_k.id).where(_k.created_at >= sa.bindparam("since", type_=UtcDateTime)).limit(1)
+_SINCE = sa.select(_k.id).where(_k.created_at > sa.bindparam("since", type_=UtcDateTime)).limit(1)
 _INSERT = sa.insert(signing_keys)
 
 
@@ -60,9 +60,16 @@ def purge(session: Session, now: datetime) -> None:
     """Delete the keys whose last token has expired."""
     known = every(session)
     current = {key.id for key in signing.verifying(known, now)}
-    remove(session, [key.id for key in known if key.id not in current])
+    _remove(session, [key.id for key in known if key.id not in current])
 
 
-def remove(session: Session, key_ids: list[str]) -> None:
-    """Delete keys: tokens that they signed are refused within a second."""
+def withdraw(session: Session) -> int:
+    """Delete all keys, and return how many: every access token is refused within a second.
+
+    Whoever has a refresh token gets another, signed by a new key.
+    """
+    return session.execute(sa.delete(signing_keys)).rowcount
+
+
+def _remove(session: Session, key_ids: list[str]) -> None:
     session.execute(sa.delete(signing_keys).where(_k.id.in_(key_ids)))

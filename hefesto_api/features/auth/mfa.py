@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hefesto_api.adapters import one_time_codes
 from hefesto_api.domain import audit, clock, credentials
 from hefesto_api.domain.errors import Conflict
-from hefesto_api.storage import second_factors
+from hefesto_api.storage import second_factors, users
 from hefesto_api.web.errors import AuthenticationRequired
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hefesto_api.adapters.secrets import Vault
     from hefesto_api.features.auth.sessions import Desk
     from hefesto_api.storage.base import Session
+    from hefesto_api.storage.database import Database
     from hefesto_api.storage.second_factors import FactorRecord
     from hefesto_api.storage.users import UserRecord
 
@@ -86,12 +87,13 @@ def renew_codes(desk: Desk, user: UserRecord) -> list[str]:
     return codes
 
 
-def disable(desk: Desk, user: UserRecord) -> None:
-    """Remove a user's second factor with its backup codes; raises Conflict without one."""
-    with desk.db.write() as session:
-        if not second_factors.remove(session, user.id):
+def disable(db: Database, user_id: str) -> None:
+    """Remove a user's second factor with its backup codes; raises NotFound, and Conflict without one."""
+    with db.write() as session:
+        users.get(session, user_id)
+        if not second_factors.remove(session, user_id):
             raise _not_in_force()
-        audit.note("second_factor.disabled", "user", user.id)
+        audit.note("second_factor.disabled", "user", user_id)
 
 
 def expect(desk: Desk, user: UserRecord, code: str | None, failed: Callable[[], None]) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hefesto_api.features.auth import login, mfa
 from hefesto_api.features.auth import session_schemas as schemas
 from hefesto_api.features.auth.callers import LoggedIn, confirmed, desk, logged_in, place
 from hefesto_api.web.blueprint import Blueprint
+from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import Answer, success, to_json
-from hefesto_api.web.scopes import authenticated
+from hefesto_api.web.scopes import authenticated, require
 
-blp = Blueprint("mfa", url_prefix="/api/v1/auth/mfa", description="The second factor of a login.")
+if TYPE_CHECKING:
+    from uuid import UUID
+
+blp = Blueprint("mfa", url_prefix="/api/v1/auth", description="The second factor of a login.")
 UNKEPT = {"Cache-Control": "no-store"}  # an answer with a secret
 
 
-@blp.route("/setup", methods=["POST"])
+@blp.route("/mfa/setup", methods=["POST"])
 @authenticated
 @blp.arguments(schemas.ConfirmationSchema, required=False)
 @blp.response(200, schemas.FactorSchema)
@@ -29,7 +33,7 @@ def set_up_mfa(wanted: dict[str, Any]) -> Any:
     return success(to_json(mfa.set_up(desk(), caller.user)), headers=UNKEPT)
 
 
-@blp.route("/verify", methods=["POST"])
+@blp.route("/mfa/verify", methods=["POST"])
 @authenticated
 @blp.arguments(schemas.CodeSchema)
 @blp.response(200, schemas.BackupCodesSchema)
@@ -41,7 +45,7 @@ def verify_mfa(wanted: dict[str, Any]) -> Any:
     return success(to_json({"enabled": True, "backup_codes": codes}), headers=UNKEPT)
 
 
-@blp.route("/backup-codes", methods=["POST"])
+@blp.route("/mfa/backup-codes", methods=["POST"])
 @authenticated
 @blp.arguments(schemas.CodeSchema)
 @blp.response(200, schemas.BackupCodesSchema)
@@ -53,7 +57,7 @@ def renew_backup_codes(wanted: dict[str, Any]) -> Any:
     return success(to_json({"enabled": True, "backup_codes": codes}), headers=UNKEPT)
 
 
-@blp.route("/disable", methods=["POST"])
+@blp.route("/mfa/disable", methods=["POST"])
 @authenticated
 @blp.arguments(schemas.CodeSchema)
 @blp.response(204)
@@ -61,7 +65,17 @@ def renew_backup_codes(wanted: dict[str, Any]) -> Any:
 def disable_mfa(wanted: dict[str, Any]) -> Any:
     """Remove the second factor, for who shows a code of it (or a backup code)."""
     caller = _proven(wanted)
-    mfa.disable(desk(), caller.user)
+    mfa.disable(runtime().db, caller.user.id)
+    return Answer(status=204)
+
+
+@blp.route("/users/<uuid:user_id>/mfa", methods=["DELETE"])
+@require("admin")
+@blp.response(204)
+@blp.alt_response(409, "Conflict")
+def take_mfa_away(user_id: UUID) -> Any:
+    """Remove the second factor of a user who lost it, with the backup codes."""
+    mfa.disable(runtime().db, str(user_id))
     return Answer(status=204)
 
 
