@@ -39,7 +39,7 @@ class Service:
         self.database = folder / "hefesto.db"
         self.port = free_port()
         self._argv = [word.replace("{port}", str(self.port)) for word in argv]
-        self._environ = {
+        self.environ = {
             **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
             "HEFESTO_DATABASE_URL": f"sqlite:///{self.database}",
             "HEFESTO_ROOTS": str(root),
@@ -64,7 +64,7 @@ class Service:
         began = time.monotonic()
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._argv, env=self._environ, cwd=self.folder, start_new_session=True, stdout=log, stderr=log
+                self._argv, env=self.environ, cwd=self.folder, start_new_session=True, stdout=log, stderr=log
             )
         while time.monotonic() - began < DEADLINE and self._process.poll() is None:
             with contextlib.suppress(OSError, urllib.error.HTTPError):

@@ -199,13 +199,15 @@ def test_a_caller_whose_limit_is_lowered_has_used_what_he_used(make: Callable[..
     assert (standing.allowed, standing.window.limit) == (False, 20)
 
 
-def test_testing_counts_nothing_and_recording_asks_nothing(make: Callable[..., Counts]) -> None:
-    counts, once = make(), policies.per_minute("once", 1)
-    assert counts.test("a", once).allowed
-    assert counts.test("a", once).allowed
-    for _ in range(40):
-        counts.record("a", once)
-    assert not counts.test("a", once).allowed
+def test_testing_counts_nothing_and_what_is_withdrawn_does_not_count(make: Callable[..., Counts]) -> None:
+    counts, twice = make(), policies.per_minute("twice", 2)
+    counts.withdraw("a", twice)
+    assert [counts.test("a", twice).remaining for _ in range(3)] == [2] * 3
+    for _ in range(50):
+        assert counts.acquire("a", twice).allowed
+        counts.withdraw("a", twice)
+    assert [counts.acquire("a", twice).allowed for _ in range(3)] == [True, True, False]
+    assert not counts.test("a", twice).allowed
 
 
 def test_memory_is_bounded_and_those_who_called_least_are_forgotten(make: Callable[..., Counts]) -> None:
@@ -386,6 +388,9 @@ def test_hosts_share_what_redis_counts(tmp_path: Path, redis: Redis) -> None:
         hosts.append(limiter.open_limiter(settings_for(tmp_path / name, HEFESTO_REDIS_URL=redis.url)))
     allowed = [host.acquire("a", FREE).allowed for host in hosts * 15]
     assert allowed == [True] * 20 + [False] * 10
+    redis.kill()  # each host goes on with what it has let through itself
+    alone = [sum(host.acquire("a", FREE).allowed for _ in range(15)) for host in hosts]
+    assert alone == [10, 10]
     for host in hosts:
         host.close()
 

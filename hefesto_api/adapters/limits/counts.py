@@ -63,15 +63,23 @@ class Counts:
 
     def acquire(self, who: str, policy: Policy, cost: int = 1) -> Standing:
         """Count a call if every window has room for it, and tell how its caller stands then."""
-        return self._settle(who, policy, cost, check=True)
+        return self._settle(who, policy, cost)
 
     def test(self, who: str, policy: Policy) -> Standing:
         """Tell whether a call would be counted, and how its caller stands without it."""
-        return self._settle(who, policy, 0, check=True)
+        return self._settle(who, policy, 0)
 
-    def record(self, who: str, policy: Policy) -> Standing:
-        """Count a call that was allowed elsewhere, whether or not there is room for it."""
-        return self._settle(who, policy, 1, check=False)
+    def withdraw(self, who: str, policy: Policy) -> None:
+        """Take back the latest call of a caller: it was counted here and refused elsewhere."""
+        with self._lock:
+            self._look()
+            at = self._find(self._name(who, policy))
+            calls = self._words[at + _CALLS] - 1 if at else -1
+            if calls < 0:
+                return
+            for place in range(at + _OLDEST, at + _OLDEST + len(policy.windows)):
+                self._words[place] = min(self._words[place], calls)
+            self._words[at + _CALLS] = calls
 
     def forget(self, who: str, policy: Policy) -> None:
         """Forget the calls of a caller."""
@@ -97,7 +105,7 @@ class Counts:
         """How many bytes the memory has."""
         return len(self._words) * 8
 
-    def _settle(self, who: str, policy: Policy, cost: int, *, check: bool) -> Standing:
+    def _settle(self, who: str, policy: Policy, cost: int) -> Standing:
         with self._lock:
             now = self._look()
             name = self._name(who, policy)
@@ -107,9 +115,8 @@ class Counts:
                     return Standing(True, policy.windows[0], policy.windows[0].limit, 0)
                 at = self._add(name, policy, now)
             standing = self._standing(at, policy, now, cost)
-            if standing.allowed or not check:
-                for _ in range(cost):
-                    at = self._append(at, name, policy, now)
+            for _ in range(cost if standing.allowed else 0):
+                at = self._append(at, name, policy, now)
             return standing
 
     def _standing(self, at: int, policy: Policy, now: int, cost: int) -> Standing:

@@ -25,7 +25,7 @@ class HostStorage(Storage, MovingWindowSupport):
         path = unquote(urlsplit(uri or "").path)
         self.counts = Counts(Path(path) if path else None, **options)
         # Where the library looks: the methods themselves, without a call between.
-        self.acquire, self.test, self.record = self.counts.acquire, self.counts.test, self.counts.record
+        self.acquire, self.withdraw = self.counts.acquire, self.counts.withdraw
 
     @property
     def base_exceptions(self) -> type[Exception]:

@@ -54,20 +54,11 @@ class HostLimiter:
                 self._failed(error)
         return self._alone.acquire(who, policy)
 
-    def test(self, who: str, policy: Policy) -> Standing:
-        """Tell whether a call would be counted."""
+    def withdraw(self, who: str, policy: Policy) -> None:
+        """Take back a call that was counted here and refused elsewhere."""
         if self._again_at <= time.monotonic():
             try:
-                return self._storage.test(who, policy)
-            except OSError as error:
-                self._failed(error)
-        return self._alone.test(who, policy)
-
-    def record(self, who: str, policy: Policy) -> None:
-        """Count a call that was allowed elsewhere."""
-        if self._again_at <= time.monotonic():
-            try:
-                self._storage.record(who, policy)
+                self._storage.withdraw(who, policy)
             except OSError as error:
                 self._failed(error)
 
@@ -101,16 +92,16 @@ class SharedLimiter:
         if self._gone.is_set():
             self._watch()
             return self._host.acquire(who, policy)
-        standing = self._host.test(who, policy)
-        if not standing.allowed:
-            return standing
+        held = self._host.acquire(who, policy)
+        if not held.allowed:
+            return held
         try:
             standing = self._windows.acquire(who, policy)
         except self._errors as error:
             self._went(error)
-            return self._host.acquire(who, policy)
-        if standing.allowed:
-            self._host.record(who, policy)
+            return held
+        if not standing.allowed:
+            self._host.withdraw(who, policy)
         return standing
 
     def close(self) -> None:

@@ -1,0 +1,1 @@
+"""What is promised about access, measured on running services: each module prints and judges its figures."""
