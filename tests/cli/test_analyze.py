@@ -370,7 +370,10 @@ def test_help_imports_none_of_the_engine() -> None:
 def test_an_analysis_imports_nothing_of_the_web(
     hefesto: Hefesto, environ: dict[str, str], tree: Path
 ) -> None:
-    heavy = "('flask', 'marshmallow', 'alembic', 'rich', 'pygit2', 'structlog', 'gunicorn')"
+    heavy = (
+        "('flask', 'marshmallow', 'alembic', 'rich', 'pygit2', 'structlog', 'gunicorn', 'cryptography',"
+        " 'argon2', 'jwt', 'authlib', 'joserfc', 'limits', 'redis', 'urllib3')"
+    )
     code = (
         "import sys; from hefesto_api.cli import main\n"
         "try: main(['analyze', '.', '--format', 'json', '-q', '-o', '/dev/null'])\n"
