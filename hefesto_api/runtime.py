@@ -14,7 +14,7 @@ from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.openid import OpenId, open_provider
 from hefesto_api.adapters.passwords import Passwords
 from hefesto_api.adapters.secrets import Vault, can_open_vault, open_vault
-from hefesto_api.adapters.tokens import Tokens
+from hefesto_api.adapters.tokens import ISSUER, Tokens
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable, StorageError, UsageError
@@ -78,7 +78,8 @@ class Runtime:
     @cached_property
     def tokens(self) -> Tokens:
         """What mints and verifies access tokens."""
-        return Tokens(self.vault, signing_keys.Shelf(self.db))
+        issuer = self.settings.public_url or ISSUER  # what others compare who check tokens by our keys
+        return Tokens(self.vault, signing_keys.Shelf(self.db), issuer=issuer)
 
     @cached_property
     def openid(self) -> OpenId | None:

@@ -35,15 +35,14 @@ def oauth_service(make_service: Callable[..., Service], sqlite_url: str) -> Serv
     """A service that asks for credentials and counts no calls, with a user who is called Ann."""
     settings = {"HEFESTO_AUTH": "required", "HEFESTO_SECRET_KEY": SECRET_KEY, "HEFESTO_RATE_LIMITS": "off"}
     made = make_service(sqlite_url, **settings)
-    password_hash = _hash(made)
-    make_user(made, ANN, "developer", password_hash=password_hash)
+    make_user(made, ANN, "developer", password_hash=password_hash(made))
     return made
 
 
 _hashes: list[str] = []
 
 
-def _hash(service: Service) -> str:
+def password_hash(service: Service) -> str:
     """Hash the password of the tests, once."""
     if not _hashes:
         _hashes.append(service.runtime.passwords.hash(PASSWORD))

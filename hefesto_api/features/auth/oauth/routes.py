@@ -105,6 +105,8 @@ def held() -> server.Server:
 
 def form() -> list[tuple[str, str]]:
     """Return what a form holds; raises HefestoError, and InvalidRequestError for too much."""
+    if not request.mimetype and not request.content_length:
+        return []
     if request.mimetype != _FORM:
         raise UnsupportedMediaType(f"This route takes {_FORM}.")
     text = body.read(request.environ, _MOST_BYTES).decode("utf-8", "replace")
