@@ -99,7 +99,7 @@ def _torture(db: Database, folder: Path, rows: int, kills: int, chance: random.R
 
 
 def _killed(db: Database, folder: Path, vault: Vault, step: int, chance: random.Random) -> tuple[bool, bytes]:
-    """Kill a rotation somewhere within its next so many secrets; return whether it was at work, and its words."""
+    """Kill a rotation within its next so many secrets; return whether it was at work, and its words."""
     before = resealing.to_do(db, vault)
     until = before - chance.randrange(1, max(step, 2))
     with subprocess.Popen(
