@@ -1,5 +1,6 @@
 # One image for the service and its worker. Build: docker build -t hefesto-api .
-# Run:   docker run -p 8080:8080 -e HEFESTO_AUTH=open -v hefesto:/data -v /srv/code:/code:ro hefesto-api
+# Run:   docker run --name hefesto -p 8080:8080 -e HEFESTO_AUTH=required -v hefesto:/data -v /srv/code:/code:ro hefesto-api
+# Then:  docker exec hefesto hefesto keys create --name first --scope admin
 FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements/runtime.txt requirements/runtime.txt

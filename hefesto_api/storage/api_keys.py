@@ -210,6 +210,11 @@ def delete(session: Session, key_id: str) -> None:
         raise NotFound("api_key", key_id)
 
 
+def purge(session: Session, now: datetime) -> int:
+    """Delete the secrets of rotated keys whose time has passed; return how many it was."""
+    return session.execute(sa.delete(api_key_secrets).where(_s.expires_at <= now)).rowcount
+
+
 def _add_secret(session: Session, key_id: str, secret_hash: str, now: datetime) -> None:
     row = {"hash": secret_hash, "key_id": key_id, "expires_at": None, "created_at": now}
     session.execute(sa.insert(api_key_secrets), row)

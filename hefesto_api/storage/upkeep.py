@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from hefesto_api.domain import clock
 from hefesto_api.storage import (
     alert_deliveries,
+    api_key_usage,
+    api_keys,
     code_facts,
     contents,
     idempotency,
@@ -38,6 +40,7 @@ TOLD_ALERTS = timedelta(days=7)
 READ_MESSAGES = timedelta(days=7)
 FACTS_OF_CODE = timedelta(days=90)
 REPLACED_CORRELATIONS = timedelta(days=30)
+TOLD_USAGE = timedelta(days=400)  # a year, and what it is compared with
 UNCONFIRMED_FACTORS = timedelta(days=1)
 
 
@@ -67,6 +70,8 @@ def run(db: Database) -> None:
         throttles.purge(session, now)
         second_factors.purge(session, now - UNCONFIRMED_FACTORS)
         signing_keys.purge(session, now)
+        api_keys.purge(session, now)
+        api_key_usage.prune(session, (now - TOLD_USAGE).date())
     _mend_rollups(db)
 
 

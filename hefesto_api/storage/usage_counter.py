@@ -27,6 +27,7 @@ class UsageCounter:
         self._db = db
         self._every = every_seconds
         self._pid = 0
+        self._thread: threading.Thread | None = None
         self._closed = threading.Event()
         self._lock = threading.Lock()
         self._requests: Counter[Place] = Counter()
@@ -65,9 +66,11 @@ class UsageCounter:
             raise
 
     def close(self) -> None:
-        """Write what is left, as far as the database takes it, and end the thread."""
+        """End the thread, and write what is left, as far as the database takes it."""
         self._closed.set()
         if self._pid == os.getpid():
+            if self._thread is not None:
+                self._thread.join()
             with suppress(HefestoError):
                 self.flush()
 
@@ -78,7 +81,8 @@ class UsageCounter:
             if self._pid:
                 self._requests, self._errors, self._used = Counter(), Counter(), {}
             self._pid = os.getpid()
-        threading.Thread(target=self._run, name="usage", daemon=True).start()
+            self._thread = threading.Thread(target=self._run, name="usage", daemon=True)
+            self._thread.start()
 
     def _run(self) -> None:
         while not self._closed.wait(self._every):
