@@ -27,6 +27,7 @@ KEY = "hefesto.refusals"
 _REFUSED = frozenset({401, 403, 429})
 _VERBS = {"POST": "created", "PUT": "replaced", "PATCH": "updated", "DELETE": "deleted"}
 _LOGIN = "/api/v1/auth/login"
+_OF_PEOPLE = "/api/v1/auth/"
 _NAMES = {"slug": "project"}  # of what a part of an address names, where it does not say so
 _PLURALS = {"analyses": "analysis"}
 _MOST = 300  # characters of an address
@@ -97,12 +98,13 @@ def _write_counts(db: Database, refusals: Refusals, *, everything: bool = False)
 def _is_refusal(status: int) -> bool:
     """Tell whether an answer keeps something from the caller.
 
-    What lies in other projects does not exist for those who are bound to some; so what they do not find may
-    be that.
+    What lies in other projects does not exist for those who are bound to some, and other people's keys and
+    sessions for those who are no admins; so what they do not find may be that.
     """
-    if status == 404:
-        return request.url_rule is not None and principal().projects is not None
-    return status in _REFUSED
+    if status != 404 or request.url_rule is None:
+        return status in _REFUSED
+    who = principal()
+    return who.projects is not None or (request.path.startswith(_OF_PEOPLE) and not who.has("admin"))
 
 
 def _kind(status: int) -> tuple[Any, ...]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 1000
 STAGE = 50  # acknowledged in one transaction
+_ACTIONS = {"new": "alert.created", "counted": "alert.repeated", "resolved": "alert.resolved"}
 
 
 class Who(NamedTuple):
@@ -56,8 +57,9 @@ def take(db: Database, body: Mapping[str, Any], admit: Callable[[str], None]) ->
         (effect,) = alert_effects.carry_out(session, [planned])
         if effect.id is None:
             raise Conflict("There is no open alert that this could resolve.", alert_id=item.alert_id)
-        changes = {"alert_id": item.alert_id, "title": item.title, "is_new": effect.kind == "new"}
-        audit.note("alert.recorded", "alert", effect.id, changes, project=home.slug)
+        if effect.kind in _ACTIONS:
+            changes = {"alert_id": item.alert_id, "title": item.title}
+            audit.note(_ACTIONS[effect.kind], "alert", effect.id, changes, project=home.slug)
         told = service.detail(session, alert_lists.one(session, effect.id))
     return Taken(told, effect.kind == "new")
 
