@@ -185,7 +185,7 @@ def _database_url(value: str) -> str:
 text = Reader("any text", str)
 words = Reader("words separated by commas", _words)
 secret_keys = Reader(
-    f"new[,old]: each at least {LEAST_KEY} characters that nobody can guess, such as `{NEW_KEY}` prints",
+    f"new[,old]: each at least {LEAST_KEY} characters without a comma, such as `{NEW_KEY}` prints",
     _secret_keys,
 )
 flag = Reader("true or false", _flag)
