@@ -58,6 +58,10 @@ class Homes:
         slug = self._slugs[found] if found else DEFAULT
         return Home(slug, self._ids.get(slug))
 
+    def default(self) -> Home:
+        """Return the project of what belongs to no other."""
+        return Home(DEFAULT, self._ids.get(DEFAULT))
+
     def is_ours(self, home: Home) -> Callable[[Frame], bool] | None:
         """Return what tells whether a frame is the project's; None when none of its files are known."""
         if home.id is None:

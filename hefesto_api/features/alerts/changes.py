@@ -51,7 +51,13 @@ def take(db: Database, body: Mapping[str, Any], admit: Callable[[str], None]) ->
     with db.read() as session:
         homes = Homes(db, session)
     home = homes.of(item, None, may_choose=True)
-    admit(home.slug)
+    try:
+        admit(home.slug)
+    except NotFound:
+        if item.project:
+            raise
+        home = homes.default()  # whose service it is, nobody learns who does not see the project
+        admit(home.slug)
     planned = alert_effects.plan(item, home, homes)
     with db.write() as session:
         (effect,) = alert_effects.carry_out(session, [planned])

@@ -23,7 +23,8 @@ from hefesto_api.web.rows import page_answer
 from hefesto_api.web.scopes import admit, principal, require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
     from uuid import UUID
 
     from hefesto_api.storage.analyses import AnalysisRecord, BatchRecord
@@ -88,10 +89,11 @@ def analyze(wanted: dict[str, Any]) -> Any:
     In-source suppressions are recorded and left out of the answer, where `summary.suppressed` counts them.
     Waits up to a minute; when it takes longer, or too many wait already, answers 202.
     """
-    admit(wanted.get("project") or service.DEFAULT_PROJECT)
+    slug = wanted.get("project") or service.DEFAULT_PROJECT
+    admit(slug)
     if "files" in wanted:
         return _waited(service.submit_files(runtime().db, wanted), wanted)
-    return _waited(service.submit_path(runtime().db, runtime().settings.roots, wanted), wanted)
+    return _waited(service.submit_path(runtime().db, _roots(slug), wanted), wanted)
 
 
 def analyze_upload() -> Any:
@@ -158,8 +160,9 @@ def list_analyses(query: dict[str, Any]) -> Any:
 @blp.response(202, schemas.BatchSchema)
 def analyze_batch(wanted: dict[str, Any]) -> Any:
     """Analyse several paths; one that cannot be read fails alone."""
-    admit(wanted.get("project") or service.DEFAULT_PROJECT)
-    batch, members = service.submit_batch(runtime().db, runtime().settings.roots, wanted)
+    slug = wanted.get("project") or service.DEFAULT_PROJECT
+    admit(slug)
+    batch, members = service.submit_batch(runtime().db, _roots(slug), wanted)
     return answers.of_batch(runtime().db, batch, members, 202)
 
 
@@ -217,6 +220,15 @@ def _waited(record: AnalysisRecord, wanted: dict[str, Any]) -> Answer:
     if record.status == "failed":
         return answers.failed(record)
     return answers.of_analysis(held.db, record, wanted["format"], roots=held.settings.roots)
+
+
+def _roots(slug: str) -> Sequence[Path]:
+    """Return beneath what the caller may have paths analysed: who is bound, beneath the project."""
+    held = runtime()
+    if principal().projects is None:
+        return held.settings.roots
+    with held.db.read() as session:
+        return service.roots_of(projects.find(session, slug), held.settings.roots)
 
 
 def _seen(analysis_id: str) -> AnalysisRecord:

@@ -47,6 +47,14 @@ def submit_path(db: Database, roots: Sequence[Path], wanted: Mapping[str, Any]) 
         return _queue_path(session, projects.ensure(session, slug), target, wanted)
 
 
+def roots_of(project: ProjectRecord | None, roots: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the root of a project, where it has one that may be analysed still."""
+    if project is None or project.root_path is None:
+        return ()
+    location = resolve(project.root_path, roots)
+    return (Path(location.root, location.relative),)
+
+
 def submit_files(db: Database, wanted: Mapping[str, Any]) -> AnalysisRecord:
     """Queue the analysis of files that came with the request, as `files: [{path, content}]`."""
     given = [(file["path"], file["content"]) for file in wanted["files"]]

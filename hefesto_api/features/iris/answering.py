@@ -50,7 +50,13 @@ def correlate(desk: Desk, wanted: Mapping[str, Any], admit: Callable[[str], None
     """Read an alert, record and correlate it; `admit` raises for a project the caller may not write to."""
     incoming = alert_of(wanted)
     slug = slug_of(desk.db, wanted)
-    admit(slug)
+    try:
+        admit(slug)
+    except NotFound:
+        if wanted.get("project"):
+            raise
+        slug = DEFAULT_PROJECT  # whose service it is, nobody learns who does not see the project
+        admit(slug)
     try:
         return recording.correlate_incoming(desk, slug, incoming)
     except HefestoError:

@@ -9,6 +9,7 @@ from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import Answer, success, to_json
+from hefesto_api.web.errors import InsufficientPermissions
 from hefesto_api.web.idempotency import idempotent
 from hefesto_api.web.rows import page_answer
 from hefesto_api.web.scopes import admit, principal, require
@@ -37,6 +38,7 @@ def list_projects(query: dict[str, Any]) -> Any:
 def create_project(wanted: dict[str, Any]) -> Any:
     """Make a project; an analysis or an import that names an unknown slug makes a bare one too."""
     admit(wanted["slug"])
+    _refuse_reaching_out(wanted)
     made = service.create(runtime().db, runtime().settings.roots, wanted)
     return success(to_json(made), 201, {"Location": f"/api/v1/projects/{made['slug']}"})
 
@@ -57,6 +59,7 @@ def read_project(slug: str) -> Any:
 def change_project(wanted: dict[str, Any], slug: str) -> Any:
     """Change a project; its slug stays. A root must lie within what may be analysed."""
     admit(slug)
+    _refuse_reaching_out(wanted)
     held = runtime()
     changed = service.change(held.db, held.settings.roots, slug, wanted, require=require_match)
     return success(to_json(changed))
@@ -70,3 +73,12 @@ def delete_project(slug: str) -> Any:
     admit(slug)
     service.delete(runtime().db, slug, require=require_match)
     return Answer(status=204)
+
+
+def _refuse_reaching_out(wanted: dict[str, Any]) -> None:
+    """Leave it to those who are bound to no project what a project takes in from outside.
+
+    By a root somebody could read another project's code, by the name of a service take its alerts.
+    """
+    if principal().projects is not None and not wanted.keys().isdisjoint({"root_path", "service_names"}):
+        raise InsufficientPermissions("root_path and service_names are set by who is bound to no project.")
