@@ -2,8 +2,8 @@
 
     python -m benchmarks.security.revocation [--quick] [--rounds 10]
 
-Threads ask without pause with one key while another program takes it back: deletes it, disables it, rotates
-it, lets it expire, disables or deletes its user, or takes the scope away. The latest request that was still let
+Threads ask without pause with one key while another program takes it back: deletes, disables or rotates it,
+lets it expire, disables or deletes its user, or takes the scope away. The latest request that was still let
 in must have been sent less than a second after that was committed, and none may be refused before. `--plant`
 takes nothing back, which must be noticed. Exit status 1 when a figure is missed.
 """
