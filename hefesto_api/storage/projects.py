@@ -143,9 +143,9 @@ def every_id(session: Session) -> list[str]:
 
 
 def is_seen(session: Session, project_id: str | None, allowed: Collection[str] | None) -> bool:
-    """Tell whether a caller may see what belongs to a project (or to none)."""
+    """Tell whether a caller may see what belongs to a project; what belongs to none is for who sees all."""
     if allowed is None or project_id is None:
-        return True
+        return allowed is None
     return by_id(session, project_id).slug in allowed
 
 
