@@ -89,9 +89,14 @@ def _trusting() -> ssl.SSLContext:
 
 @contextmanager
 def _deadline(connected: socket.socket, seconds: float) -> Iterator[None]:
-    """Cut a connection off when the time is up: a timeout of the socket counts anew at every byte."""
+    """Cut a connection off when the time is up: a timeout of the socket counts anew at every byte.
+
+    To who reads, it looks as if the answer had ended there; so it is refused afterwards.
+    """
+    late = threading.Event()
 
     def cut() -> None:
+        late.set()
         with suppress(OSError):
             socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
@@ -102,6 +107,8 @@ def _deadline(connected: socket.socket, seconds: float) -> Iterator[None]:
         yield
     finally:
         timer.cancel()
+    if late.is_set():
+        raise CallFailed(f"The answer takes longer than {seconds:g} seconds.")
 
 
 def _read(response: BaseHTTPResponse, most: int) -> Answer:

@@ -7,7 +7,7 @@ are kept as hashes, used once by one statement, and remembered afterwards: one t
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -60,6 +60,8 @@ oauth_refresh_tokens = sa.Table(
     sa.Column("used_at", UtcDateTime),
     sa.Index(None, "grant_id"),
 )
+ENDED_GRANTS = timedelta(days=1)
+SHOWN_CODES = timedelta(days=31)  # longer than what one gave lasts without being renewed
 _g, _k, _r = oauth_grants.c, oauth_codes.c, oauth_refresh_tokens.c
 
 
@@ -254,13 +256,15 @@ def use_refresh(session: Session, token_hash: str, now: datetime) -> bool:
     return session.execute(_USE_REFRESH, {"of_hash": token_hash, "now": now}).rowcount == 1
 
 
-def purge(session: Session, before: datetime, *, limit: int = 1000) -> int:
-    """Delete some of what ended before a moment, refresh tokens with their grants; return how many rows."""
-    held = sa.select(_g.id).where(_g.expires_at < before).limit(limit)
+def purge(session: Session, now: datetime, *, limit: int = 1000) -> int:
+    """Delete some grants that ended a while ago, with their refresh tokens, and old codes; return how many.
+
+    A code outlives the grant that it became: when it comes again it still tells of a theft.
+    """
+    held = sa.select(_g.id).where(_g.expires_at < now - ENDED_GRANTS).limit(limit)
     grants = session.execute(sa.delete(oauth_grants).where(_g.id.in_(held))).rowcount
-    # A code outlives the grant that it became: when it comes again it still tells of a theft.
-    ended = sa.select(_k.hash).where(_k.expires_at < before).limit(limit)
-    codes = session.execute(sa.delete(oauth_codes).where(_k.hash.in_(ended))).rowcount
+    shown = sa.select(_k.hash).where(_k.expires_at < now - SHOWN_CODES).limit(limit)
+    codes = session.execute(sa.delete(oauth_codes).where(_k.hash.in_(shown))).rowcount
     return grants + codes
 
 

@@ -16,6 +16,7 @@ from hefesto_api.storage import (
     intake,
     jobs,
     learning,
+    oauth_grants,
     outbox,
     rollups,
     second_factors,
@@ -61,6 +62,7 @@ def run(db: Database) -> None:
     _until_none_is_left(db, lambda session: code_facts.sweep(session, now - FACTS_OF_CODE))
     _until_none_is_left(db, lambda session: learning.sweep(session, now - REPLACED_CORRELATIONS))
     _until_none_is_left(db, lambda session: sessions.purge(session, now))
+    _until_none_is_left(db, lambda session: oauth_grants.purge(session, now))
     with db.write() as session:
         intake.call_if_waiting(session)
         outbox.purge(session, now - TOLD_EVENTS)
