@@ -51,6 +51,7 @@ def log_in(wanted: dict[str, Any]) -> Any:
 
 @blp.route("/refresh", methods=["POST"])
 @public
+@per_address(100)
 @blp.arguments(schemas.RefreshSchema)
 @blp.response(200, schemas.IssuedSchema)
 @blp.alt_response(401, "AuthenticationRequired")
