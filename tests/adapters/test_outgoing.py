@@ -40,10 +40,18 @@ class Peer:
             while True:
                 connection, _ = self._socket.accept()
                 with connection, suppress(OSError):
-                    self.received = connection.recv(65536)
+                    self.received = _request(connection)
                     for piece in self.pieces:
                         connection.sendall(piece)
                         self.ended.wait(self.pause)
+
+
+def _request(connection: socket.socket) -> bytes:
+    """Read a request to its end."""
+    with connection.makefile("rb") as stream:
+        lines = list(iter(stream.readline, b"\r\n"))
+        lengths = [int(line[16:]) for line in lines if line.lower().startswith(b"content-length: ")]
+        return b"".join([*lines, b"\r\n", stream.read(sum(lengths))])
 
 
 @pytest.fixture
