@@ -2,20 +2,25 @@
 
     python docs/generate.py [--check]
 
-Writes openapi.json, api.md (routes, scopes, error codes), settings.md and rules.md beside this file.
+Writes openapi.json, api.md (routes, scopes, error codes), settings.md and rules.md beside this file, and the
+table of routes and roles within access.md.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from hefesto_api import settings
 from hefesto_api.analyzers import catalogue
 from hefesto_api.app import create_app, openapi_document
+from hefesto_api.domain.access import ROLES
 from hefesto_api.web.envelope import STATUS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FOLDER = Path(__file__).parent
 ERRORS = {
@@ -66,15 +71,44 @@ def rendered() -> dict[str, bytes]:
         "api.md": _api(orjson.loads(document)).encode(),
         "settings.md": _settings().encode(),
         "rules.md": _rules().encode(),
+        "access.md": _access(orjson.loads(document)).encode(),
     }
+
+
+def _access(document: dict[str, Any]) -> str:
+    """Return the page on access with its table of routes and roles made anew."""
+    page = FOLDER.joinpath("access.md").read_text("utf-8")
+    before, begin, rest = page.partition("<!-- routes: generated -->\n")
+    _, end, after = rest.partition("<!-- end -->")
+    rows = [
+        f"| `{method} {path}` | {_asked(operation)} | " + " | ".join(_marks(operation)) + " |"
+        for method, path, operation in _operations(document)
+    ]
+    head = ["| route | scope | " + " | ".join(ROLES) + " |", "|---|---|" + "---|" * len(ROLES)]
+    return before + begin + "\n" + "\n".join([*head, *rows]) + "\n\n" + end + after
+
+
+def _operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if method in {"get", "post", "put", "patch", "delete"}:
+                yield method.upper(), path, operation
+
+
+def _asked(operation: dict[str, Any]) -> str:
+    return _scope(operation) or ("any" if operation.get("security") else "")
+
+
+def _marks(operation: dict[str, Any]) -> list[str]:
+    """Return for each role whether it may call a route."""
+    scope = operation.get("x-required-scope")
+    return ["✓" if not scope or scope in held or "admin" in held else "" for held in ROLES.values()]
 
 
 def _api(document: dict[str, Any]) -> str:
     rows = [
-        f"| `{method.upper()} {path}` | {operation.get('summary', '')} | {_scope(operation)} |"
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-        if method in {"get", "post", "put", "patch", "delete"}
+        f"| `{method} {path}` | {operation.get('summary', '')} | {_asked(operation)} |"
+        for method, path, operation in _operations(document)
     ]
     errors = [f"| {code} | {status} | {ERRORS[code]} |" for code, status in STATUS.items()]
     return "\n".join(

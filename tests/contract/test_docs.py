@@ -23,7 +23,7 @@ def generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("name", ["openapi.json", "api.md", "settings.md", "rules.md"])
+@pytest.mark.parametrize("name", ["openapi.json", "api.md", "settings.md", "rules.md", "access.md"])
 def test_generated_page_is_up_to_date(name: str) -> None:
     expected = generator().rendered()[name]
     assert (ROOT / "docs" / name).read_bytes() == expected, "run `make docs`"
