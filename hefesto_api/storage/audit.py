@@ -27,6 +27,7 @@ from msgspec import Struct
 from hefesto_api.domain import audit, chain, clock, ids
 from hefesto_api.domain.errors import ServiceUnavailable
 from hefesto_api.domain.redaction import redacted
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import (
     Blob,
     Session,
@@ -260,8 +261,8 @@ def _free_strand(session: Session, key: bytes) -> Head:
     A head that was not written by us is left as it is, for whoever verifies, and another strand taken.
     """
     after = SEALS
-    while (row := session.execute(_FREE, {"after": after}).first()) is not None:
-        head = Head(*row)
+    while found := hot.fetch(session, _FREE, {"after": after}):
+        head = Head(*found[0])
         if head.is_proved(key):
             return head
         _log.error("audit_head_was_changed strand=%s", head.strand)
