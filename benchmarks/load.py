@@ -1,9 +1,9 @@
 """A load generator: some connections, each asking again as soon as it is answered, in a process of its own.
 
-`python -m benchmarks.load PORT PATH CONNECTIONS SECONDS` prints the answers, those that were not 200, and the
-median and 99th percentile in milliseconds. It sends bytes made beforehand and reads no more of an answer
-than its length, so that it takes little of the machine; against `--null`, a server that answers fixed bytes
-from a loop over sockets, it shows its own limit.
+`python -m benchmarks.load PORT PATH CONNECTIONS SECONDS [HEADER...]` prints the answers, those that were
+not 200, and the median and 99th percentile in milliseconds. It sends bytes made beforehand and reads no more
+of an answer than its length, so that it takes little of the machine; against `--null`, a server that answers
+fixed bytes from a loop over sockets, it shows its own limit.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from msgspec import Struct
 from benchmarks.service import free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _NULL = b"HTTP/1.1 200 OK\r\nContent-Length: 11\r\nContent-Type: application/json\r\n\r\n" + b'{"ok":true}'
 
@@ -36,9 +36,20 @@ class Load(Struct, frozen=True):
     size: int
 
 
-def run(port: int, path: str, *, connections: int = 16, seconds: float = 5.0) -> Load:
-    """Put load on a server from another process; return what it measured."""
-    argv = [sys.executable, "-m", "benchmarks.load", str(port), path, str(connections), str(seconds)]
+def run(
+    port: int, path: str, *, connections: int = 16, seconds: float = 5.0, headers: Sequence[str] = ()
+) -> Load:
+    """Put load on a server from another process; return what it measured. `headers` are lines."""
+    argv = [
+        sys.executable,
+        "-m",
+        "benchmarks.load",
+        str(port),
+        path,
+        str(connections),
+        str(seconds),
+        *headers,
+    ]
     done = subprocess.run(argv, check=True, stdout=subprocess.PIPE)
     return Load(**json.loads(done.stdout))
 
@@ -96,8 +107,11 @@ class _Talk:
         return self._got.startswith(b"HTTP/1.1 200")
 
 
-def _measure(port: int, path: str, connections: int, seconds: float) -> dict[str, Any]:
-    question = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\n\r\n".encode()
+def _measure(
+    port: int, path: str, connections: int, seconds: float, headers: Sequence[str]
+) -> dict[str, Any]:
+    lines = (f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{port}", "Accept: application/json", *headers, "", "")
+    question = "\r\n".join(lines).encode()
     talks = [_Talk(port, question) for _ in range(connections)]
     took: list[float] = []
     failed = 0
@@ -143,8 +157,8 @@ def main() -> None:
     """Put load on a server, or be one that does nothing."""
     if sys.argv[1] == "--null":
         _serve_nothing(int(sys.argv[2]))
-    port, path, connections, seconds = sys.argv[1:]
-    print(json.dumps(_measure(int(port), path, int(connections), float(seconds))))
+    port, path, connections, seconds, *headers = sys.argv[1:]
+    print(json.dumps(_measure(int(port), path, int(connections), float(seconds), headers)))
 
 
 if __name__ == "__main__":
