@@ -16,7 +16,7 @@ from hefesto_api.domain.errors import ServiceUnavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PATIENCE = 10.0  # seconds that somebody waits for a turn
+PATIENCE = 30.0  # seconds that somebody waits for a turn
 _SALT_BYTES = 16
 _HASH_BYTES = 32
 
