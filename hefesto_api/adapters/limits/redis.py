@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from hefesto_api.domain.limits import Policy
 
 VERSION = 1  # of what the script keeps: another one may not find it under its own keys
-TIMEOUT = 0.05  # seconds: a Redis that takes longer is as good as none
+TIMEOUT = 0.03  # seconds: a Redis that takes longer is as good as none
 ERRORS = (RedisError, OSError)
 _PROBE = per_minute("probe", 1)
 
