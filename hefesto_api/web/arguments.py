@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _BROKEN_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _KINDS = {"Missing data for required field.": "missing", "Field may not be null.": "null"}
 _QUERIES = "hefesto.queries"
+_ANY = "any_query"
 
 
 class Parser(FlaskParser):
@@ -117,6 +118,12 @@ def declare_queries(app: Flask) -> None:
     }
 
 
+def any_query(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Declare a route that others send people to, with parameters of their own."""
+    view._apidoc = {**getattr(view, "_apidoc", {}), _ANY: True}  # type: ignore[attr-defined] # noqa: SLF001
+    return view
+
+
 def check_target() -> None:
     """Refuse paths and queries that are not clean text, and queries that the route does not declare."""
     environ = request.environ
@@ -162,7 +169,7 @@ def _clean(raw: bytes, where: str) -> None:
 def _declared(view: Callable[..., Any]) -> dict[str, bool] | None:
     """Return the query parameters of a view and whether each may be repeated; None: not a view of ours."""
     about = getattr(view, "_apidoc", None)
-    if about is None:
+    if about is None or _ANY in about:
         return None
     parameters = about.get("arguments", {}).get("parameters", [])
     schemas = [item["schema"] for item in parameters if item["in"] in {"query", "querystring"}]

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import html
 import re
+from base64 import b32decode
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from hefesto_api.adapters import one_time_codes
+from hefesto_api.domain import clock
 from hefesto_api.storage import users
+from tests.answers import data_of
 from tests.features.oauth import (  # noqa: F401 - one is a fixture
     ANN,
     BACK,
     PASSWORD,
     Browser,
+    basic,
     made,
     oauth_service,
     own_token,
     pkce,
     redeem,
+    session_of,
 )
 
 if TYPE_CHECKING:
@@ -278,3 +284,53 @@ def test_a_disabled_user_sits_there_no_longer(
         users.change(session, user.id, is_active=False)
     answer = browser.post(question, {"act": "allow", "proof": proof}, {})
     assert (answer.status_code, "Location" in answer.headers) == (200, False)
+
+
+def test_a_second_factor_is_asked_for(service: Service, app_: dict[str, Any], browser: Browser) -> None:
+    with service.runtime.db.read() as session:
+        ann = users.by_email(session, ANN)
+    assert ann is not None
+    headers = session_of(service, ann)
+    secret = data_of(service.client.post("/api/v1/auth/mfa/setup", json={}, headers=headers))["secret"]
+    seed = b32decode(secret.replace(" ", "").upper() + "=" * (-len(secret.replace(" ", "")) % 8))
+    step = int(clock.now().timestamp()) // 30
+    confirmed = {"code": one_time_codes.code_at(seed, step)}
+    codes = data_of(service.client.post("/api/v1/auth/mfa/verify", json=confirmed, headers=headers))
+    question = browser.question(app_)
+    wanted = browser.sign_in(question, ANN)
+    assert wanted.status_code == 401
+    assert "authenticator app shows" in wanted.get_data(as_text=True)
+    form = {"act": "sign-in", "email": ANN, "password": PASSWORD}
+    assert browser.send(question, **form, totp="000000").status_code == 401
+    assert browser.send(question, **form, totp=codes["backup_codes"][0]).status_code == 303
+    assert "wants access" in browser.open(question).get_data(as_text=True)
+
+
+def test_no_secret_is_kept_or_logged(
+    service: Service, app_: dict[str, Any], browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verifier, challenge = pkce()
+    question = browser.signed_in(app_, ANN, challenge=challenge)
+    code = answer_of(browser.send(question, act="allow"))["code"]
+    tokens = redeem(service, app_, code, verifier).get_json()
+    shown = [PASSWORD, browser.cookie(), code, verifier, app_["client_secret"], *basic(app_).values()]
+    shown += [tokens["access_token"], tokens["refresh_token"]]
+    kept = b"".join(path.read_bytes() for path in service.root.parent.glob("one.db*"))
+    logged = "".join(capsys.readouterr())
+    assert "/oauth/token" in logged
+    assert app_["id"].encode() in kept
+    for secret in shown:
+        assert secret.encode() not in kept
+        assert secret not in logged
+
+
+def test_too_many_questions_are_told_on_the_page(
+    make_service: Callable[..., Service], sqlite_url: str
+) -> None:
+    service = make_service(sqlite_url, HEFESTO_AUTH="open", HEFESTO_RATE_LIMITS="on")
+    answers = [service.client.get("/oauth/authorize?x=y") for _ in range(101)]
+    assert [answer.status_code for answer in answers] == [400] * 100 + [429]
+    assert answers[-1].mimetype == "text/html"
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    told = [service.client.post("/oauth/token") for _ in range(101)][-1]
+    assert (told.status_code, told.get_json()["error"]) == (429, "temporarily_unavailable")

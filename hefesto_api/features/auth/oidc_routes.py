@@ -20,10 +20,12 @@ from hefesto_api.features.auth.callers import confirmed, desk, place
 from hefesto_api.features.auth.oauth import page_session
 from hefesto_api.features.auth.oidc_schemas import ProviderLinkSchema
 from hefesto_api.web import address
+from hefesto_api.web.arguments import any_query
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import success, to_json
 from hefesto_api.web.errors import AuthenticationRequired
+from hefesto_api.web.limits import per_address
 from hefesto_api.web.scopes import authenticated
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ browsers = flask.Blueprint("openid_browsers", __name__, url_prefix=_PLACE)
 
 
 @browsers.get("/login")
+@any_query
+@per_address(100)
 def log_in() -> Response:
     """Send the browser to the provider."""
     provider, flow = _provider(), oidc.begin(next_=_next())
@@ -51,6 +55,8 @@ def log_in() -> Response:
 
 
 @browsers.get("/callback")
+@any_query
+@per_address(100)
 def come_back() -> Response:
     """Take the browser back from the provider: a session starts, or the page that sent it there goes on."""
     provider, flow = _provider(), _flow()

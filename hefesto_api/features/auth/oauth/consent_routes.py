@@ -16,9 +16,11 @@ from hefesto_api.features.auth.callers import desk, place
 from hefesto_api.features.auth.mfa import SecondFactorRequired
 from hefesto_api.features.auth.oauth import consent, page_session, pages, routes
 from hefesto_api.web import address
+from hefesto_api.web.arguments import any_query
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import STATUS
 from hefesto_api.web.errors import AuthenticationRequired
+from hefesto_api.web.limits import per_address
 
 if TYPE_CHECKING:
     from hefesto_api.features.auth.oauth.consent import Question
@@ -33,12 +35,16 @@ _LONGEST_PASSWORD, _LONGEST_CODE = 1024, 64
 
 
 @blp.get(page_session.PATH)
+@any_query
+@per_address(100)
 def authorize() -> Response:
     """Ask who is there, then what he allows."""
     return _page(_question())
 
 
 @blp.post(page_session.PATH)
+@any_query
+@per_address(100)
 def decide() -> Response:
     """Take what a form of the page says."""
     asked = _question()
@@ -80,7 +86,9 @@ def told_of_a_form(error: OAuth2Error) -> Response:
 @blp.errorhandler(HefestoError)
 def told_of_us(error: HefestoError) -> Response:
     """Tell of what goes wrong on our side, on a page."""
-    return _refused(error.message, getattr(error, "status", None) or STATUS[error.code])
+    answer = _refused(error.message, getattr(error, "status", None) or STATUS[error.code])
+    answer.headers.extend(getattr(error, "headers", {}))
+    return answer
 
 
 def _question() -> Question:

@@ -19,6 +19,7 @@ from hefesto_api.web import address, authentication, body
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import STATUS
 from hefesto_api.web.errors import AuthenticationRequired, UnsupportedMediaType
+from hefesto_api.web.limits import per_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,24 +35,28 @@ _PUBLISHED = [("Cache-Control", f"private, max-age={_KEPT_SECONDS}")]
 
 
 @blp.post("/oauth/token")
+@per_address(100)
 def token() -> Response:
     """Give tokens (RFC 6749, sections 4.1.3, 4.4, 6)."""
     return _answered(lambda ours, asked: ours.create_token_response(_with_grant_type(asked)))
 
 
 @blp.post("/oauth/revoke")
+@per_address(100)
 def revoke() -> Response:
     """Take back what a client was given (RFC 7009)."""
     return _answered(lambda ours, asked: ours.create_endpoint_response("revocation", asked))
 
 
 @blp.post("/oauth/introspect")
+@per_address(1000)
 def introspect() -> Response:
     """Tell a client of a token (RFC 7662)."""
     return _answered(lambda ours, asked: ours.create_endpoint_response("introspection", asked))
 
 
 @blp.get("/.well-known/oauth-authorization-server")
+@per_address(1000)
 def metadata() -> Response:
     """Tell programs what there is (RFC 8414)."""
     root = address.root()
@@ -78,6 +83,7 @@ def metadata() -> Response:
 
 
 @blp.get("/.well-known/jwks.json")
+@per_address(1000)
 def jwks() -> Response:
     """Publish the keys that our access tokens are signed with (RFC 7517)."""
     return _json(200, runtime().tokens.public_jwks(), _PUBLISHED)
@@ -87,9 +93,11 @@ def jwks() -> Response:
 def told_by_rfc(error: HefestoError) -> Response:
     """Answer what goes wrong on our side of the protocol in its form."""
     status = getattr(error, "status", None) or STATUS[error.code]
-    name = "invalid_request" if status < 500 else "temporarily_unavailable"
+    name = "temporarily_unavailable" if status == 429 or status >= 500 else "invalid_request"
     text = error.message.encode("ascii", "replace").decode().replace('"', "'").replace("\\", "/")
-    return _json(status, {"error": name, "error_description": text}, _NO_STORE)
+    headers = dict(getattr(error, "headers", {}))
+    headers.pop("WWW-Authenticate", None)  # which is about other credentials than a client's
+    return _json(status, {"error": name, "error_description": text}, [*_NO_STORE, *headers.items()])
 
 
 def held() -> server.Server:
