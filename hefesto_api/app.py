@@ -24,6 +24,7 @@ from hefesto_api.features.auth import session_routes as sessions
 from hefesto_api.features.auth import user_routes as users
 from hefesto_api.features.auth.oauth import client_routes as oauth_clients
 from hefesto_api.features.auth.oauth import consent_routes as consent
+from hefesto_api.features.auth.oauth import grant_routes as oauth_grants
 from hefesto_api.features.auth.oauth import routes as oauth
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.deployments import routes as deployments
@@ -109,6 +110,7 @@ FEATURES: tuple[Feature, ...] = (
     users,
     oidc_routes,
     oauth_clients,
+    oauth_grants,
     audit_logs,
 )
 

@@ -185,6 +185,14 @@ _REVOKE = (
 )
 
 
+_OF_USER = (
+    sa.select(*oauth_grants.c, oauth_clients.c.name)
+    .join_from(oauth_grants, oauth_clients, _g.client_id == oauth_clients.c.id)
+    .where(_g.user_id == sa.bindparam("of_user"), _g.revoked_at.is_(None), _g.expires_at > _NOW)
+    .order_by(_g.id.desc())
+)
+
+
 def add(session: Session, grant: GrantRecord) -> None:
     """Insert a grant."""
     session.execute(sa.insert(oauth_grants), structs.asdict(grant))
@@ -209,6 +217,19 @@ def standing(session: Session, grant_id: str) -> Standing | None:
 def revoke(session: Session, grant_id: str, now: datetime) -> bool:
     """Let no token of a grant count any more; tell whether that changed anything."""
     return session.execute(_REVOKE, {"of_grant": grant_id, "now": now}).rowcount == 1
+
+
+def of_user(session: Session, user_id: str, now: datetime) -> list[tuple[GrantRecord, str]]:
+    """Return what a user lets clients do, the latest first, each with the client's name."""
+    found = session.execute(_OF_USER, {"of_user": user_id, "now": now})
+    many = len(oauth_grants.c)
+    return [(GrantRecord(*row[:many]), row[many]) for row in map(tuple, found)]
+
+
+def revoke_of_user(session: Session, grant_id: str, user_id: str, now: datetime) -> bool:
+    """Let no token of a grant count any more, if this user gave it; tell whether that changed anything."""
+    mine = _REVOKE.where(_g.user_id == user_id)
+    return session.execute(mine, {"of_grant": grant_id, "now": now}).rowcount == 1
 
 
 def revoke_all(session: Session, client_id: str, now: datetime) -> int:

@@ -14,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from hefesto_api.domain import clock
+from hefesto_api.features.auth.oauth.client_schemas import OAuthGrantsSchema
 from hefesto_api.storage import users
 from hefesto_api.storage.oauth_grants import oauth_codes, oauth_grants, oauth_refresh_tokens
 from hypothesis import HealthCheck, given
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
 FINDINGS = "/api/v1/findings"
+GRANTS = "/api/v1/auth/oauth-grants"
 
 
 @pytest.fixture
@@ -353,6 +355,29 @@ def test_a_public_client_needs_no_secret_and_has_none(service: Service) -> None:
     assert error_of(ask(service, "/oauth/introspect", own), 401) == "invalid_client"
     assert ask(service, "/oauth/revoke", own).status_code == 200
     assert not counts(service, renewed["access_token"])
+
+
+def test_people_see_what_they_allowed_and_take_it_back(service: Service) -> None:
+    client = made(service, name="Board", redirect_uris=[BACK])
+    first, second = tokens_for(service, client), tokens_for(service, client, scope="read:findings")
+    with service.runtime.db.read() as session:
+        ann = users.by_email(session, ANN)
+    assert ann is not None
+    headers, others = session_of(service, ann), session_of(service, make_user(service, "ben@example.com"))
+    listed = data_of(service.client.get(GRANTS, headers=headers))
+    assert OAuthGrantsSchema().validate(listed) == {}
+    shown = [(one["client"], one["scopes"]) for one in listed["oauth_grants"]]
+    assert shown == [("Board", ["read:findings"]), ("Board", ["read:alerts", "read:findings"])]
+    place = f"{GRANTS}/{listed['oauth_grants'][0]['id']}"
+    assert data_of(service.client.get(GRANTS, headers=others)) == {"oauth_grants": []}
+    assert service.client.delete(place, headers=others).status_code == 404
+    assert service.client.delete(place, headers=bearer(first["access_token"])).status_code == 403
+    assert service.client.get(GRANTS).status_code == 401
+    statuses = [service.client.delete(place, headers=headers).status_code for _ in range(2)]
+    assert statuses == [204, 404]
+    assert not counts(service, second["access_token"])
+    assert counts(service, refresh(service, client, first["refresh_token"]).get_json()["access_token"])
+    assert len(data_of(service.client.get(GRANTS, headers=headers))["oauth_grants"]) == 1
 
 
 def end_by_switching_off(service: Service, client: dict[str, Any]) -> None:

@@ -142,3 +142,20 @@ class OAuthClientsQuery(PageQuery):
 
 
 OAuthClientListSchema = list_schema("OAuthClientList", OAuthClientSchema, plural="oauth_clients")
+
+
+class OAuthGrantSchema(Schema):
+    """What you let a client do in your name."""
+
+    id = basic.UUID(required=True)
+    client_id = basic.UUID(required=True)
+    client = basic.String(required=True, metadata={"description": "The client's name."})
+    scopes = basic.List(basic.String(), required=True)
+    created_at = basic.DateTime(required=True)
+    expires_at = basic.DateTime(required=True, metadata={"description": "When it ends unless it is renewed."})
+
+
+class OAuthGrantsSchema(Schema):
+    """All that you let clients do."""
+
+    oauth_grants = basic.List(basic.Nested(OAuthGrantSchema), required=True)

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from hefesto_api.adapters.tokens import ACCESS_SECONDS
 from hefesto_api.domain import audit, clock, credentials, ids
+from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage import oauth_clients, oauth_grants
 from hefesto_api.storage.oauth_grants import CodeRecord, GrantRecord, RefreshRecord, Standing
 
@@ -173,6 +174,31 @@ def renewed(giving: Giving, text: str, scopes: Collection[str]) -> dict[str, Any
 def taken_back(giving: Giving, grant_id: str) -> None:
     """Let nothing of a grant count any more, because its client says so."""
     _take(giving, grant_id, "its client asked for it")
+
+
+def given_by(db: Database, user_id: str) -> list[dict[str, Any]]:
+    """Return what a user lets clients do, as it goes over the wire."""
+    with db.read() as session:
+        found = oauth_grants.of_user(session, user_id, clock.now())
+    return [
+        {
+            "id": grant.id,
+            "client_id": grant.client_id,
+            "client": client,
+            "scopes": grant.scopes,
+            "created_at": clock.rfc3339(grant.created_at),
+            "expires_at": clock.rfc3339(grant.expires_at),
+        }
+        for grant, client in found
+    ]
+
+
+def withdrawn(db: Database, grant_id: str, user_id: str) -> None:
+    """Take back what a user lets a client do; raises NotFound."""
+    with db.write() as session:
+        if not oauth_grants.revoke_of_user(session, grant_id, user_id, clock.now()):
+            raise NotFound(_RESOURCE, grant_id)
+        audit.note("oauth_grant.revoked", _RESOURCE, grant_id, {"reason": "its user took it back"})
 
 
 def _successor(
