@@ -8,6 +8,7 @@ import hypothesis
 import pytest
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
+from hefesto_api.adapters.limits import place
 from hefesto_api.app import create_app
 from hefesto_api.storage import migrate
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 # The same examples in every run: what chance finds must not fail a change that has nothing to do with it.
 hypothesis.settings.register_profile("same", derandomize=True)
 hypothesis.settings.load_profile("same")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def counts_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let what is counted for limits go with the tests; the place by default outlives a process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(place, "_SHARED", tmp_path_factory.mktemp("shared"))
+        yield
 
 
 @pytest.fixture
