@@ -344,3 +344,31 @@ def test_strangers_keep_no_keys(service: Service) -> None:
         service.client.delete(f"{KEYS}/{NOWHERE}"),
     ):
         assert answer.status_code == 401
+
+
+def test_alerts_of_a_key_belong_to_its_project_whatever_they_name(
+    service: Service, admin: dict[str, str]
+) -> None:
+    """The message is read later, when nobody is at hand who may be asked."""
+    hook = "/api/v1/iris/webhook"
+    sent = {
+        "alert_id": "a1",
+        "alert_type": "error",
+        "timestamp": clock.rfc3339(clock.now()),
+        "project": "bank",
+        "payload": {"message": "boom", "project": "bank"},
+    }
+    of_shop = make_key(service, "developer", projects=["shop"])
+    kept = service.client.post(hook, json=sent, headers=of_shop)
+    assert kept.status_code == 202
+    of_bank = make_key(service, "developer", projects=["bank"])
+    other = service.client.post(hook, json=sent, headers=of_bank)
+    places = [f"{hook}/{data_of(answer)['webhook_id']}" for answer in (kept, other)]
+    assert places[0] != places[1]  # the same from two senders is no repetition
+    told = data_of(service.client.get(places[0], headers=admin))
+    assert told["project"] == "shop"
+    assert service.client.get(places[0], headers=of_bank).status_code == 404
+    of_both = make_key(service, "developer", projects=["shop", "bank"])
+    assert service.client.post(hook, json=sent, headers=of_both).status_code == 403
+    assert service.client.post(hook, json=sent, headers=make_key(service, "viewer")).status_code == 403
+    assert service.client.post(hook, json=sent).status_code == 401

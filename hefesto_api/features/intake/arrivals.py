@@ -63,12 +63,13 @@ def receive(
     *,
     reveal: Callable[[SourceRecord], bytes],
     by_key: bool = False,
+    project_id: str | None = None,
 ) -> Kept:
     """Keep what was sent, durably, and return where; a replay of it returns the first one.
 
     `vouched` is asked when no source of that kind is configured, and raises where that is not enough.
     `reveal` gives a source's secret. `by_key` says that the caller has shown a key that may send alerts, in
-    place of one.
+    place of one; `project_id` is the only project that he may send to.
 
     Raises InvalidSignature, MalformedRequest for what is not JSON, Invalid for a message of our own form that
     lacks its id, ServiceUnavailable when too much waits or a source's secret cannot be read.
@@ -77,7 +78,7 @@ def receive(
         proved = None if by_key else prove(session, sent, reveal)
     if proved is None:
         vouched()
-    return door.do(arrival(sent, proved))
+    return door.do(arrival(sent, proved, project_id))
 
 
 def prove(session: Session, sent: Sent, reveal: Callable[[SourceRecord], bytes]) -> SourceRecord | None:
@@ -107,9 +108,10 @@ def prove(session: Session, sent: Sent, reveal: Callable[[SourceRecord], bytes])
     return None
 
 
-def arrival(sent: Sent, proved: SourceRecord | None) -> Arrival:
+def arrival(sent: Sent, proved: SourceRecord | None, project_id: str | None = None) -> Arrival:
     """Return what is to be kept of a message; raises MalformedRequest and Invalid as `receive` does."""
     source_id = proved.id if proved else ""
+    sender = source_id or project_id or ""  # the same from two senders are two
     headers = _kept_headers(sent.headers)
     identity, within = _identity(sent, headers)
     return Arrival(
@@ -117,10 +119,10 @@ def arrival(sent: Sent, proved: SourceRecord | None) -> Arrival:
         body=SOURCES[sent.source].conceal(sent.body),
         headers=headers,
         replay_key=sha256(
-            f"{sent.source}\0{source_id}\0{identity}".encode("utf-8", "surrogatepass")
+            f"{sent.source}\0{sender}\0{identity}".encode("utf-8", "surrogatepass")
         ).hexdigest(),
         source_id=source_id or None,
-        project_id=proved.project_id if proved else None,
+        project_id=proved.project_id if proved else project_id,
         replay_within=within,
         actor=audit.actor(),
     )

@@ -15,7 +15,7 @@ from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import Answer, success, to_json
-from hefesto_api.web.errors import UnsupportedMediaType
+from hefesto_api.web.errors import InsufficientPermissions, UnsupportedMediaType
 from hefesto_api.web.idempotency import idempotent
 from hefesto_api.web.limits import unlimited
 from hefesto_api.web.rows import page_answer
@@ -178,7 +178,15 @@ def _check_type() -> None:
 def _accepted(sent: Sent) -> Answer:
     held = runtime()
     try:
-        kept = arrivals.receive(held.db, held.intake, sent, _vouched, reveal=_secret_of, by_key=_has_key())
+        kept = arrivals.receive(
+            held.db,
+            held.intake,
+            sent,
+            _vouched,
+            reveal=_secret_of,
+            by_key=_has_key(),
+            project_id=_only_project(),
+        )
     except (ServiceUnavailable, StorageError) as error:
         raise Overloaded(error.message, **error.details) from error
     headers = {"Location": f"{sources.ADDRESS}/{kept.id}"}
@@ -192,6 +200,20 @@ def _secret_of(source: SourceRecord) -> bytes:
 def _vouched() -> None:
     """Let in a message that no configured source stands for: in open mode anybody's."""
     demand(_SCOPE)
+
+
+def _only_project() -> str | None:
+    """Return the project that the alerts of a caller belong to who is bound to it, whatever they name.
+
+    They are read later, when nobody is at hand who may be asked; so one who is bound to several has to
+    send through a source.
+    """
+    projects = principal().projects
+    if projects is None or not _has_key():
+        return None
+    if len(projects) != 1:
+        raise InsufficientPermissions("Alerts are sent with a key of one project, or through a source.")
+    return sources.project_id(runtime().db, next(iter(projects)))
 
 
 def _has_key() -> bool:

@@ -144,6 +144,16 @@ def _note(
     audit.note(action, "alert_source", source_id, changes, project=slug)
 
 
+def project_id(db: Database, slug: str) -> str:
+    """Return the id of a project, which is made when it is not there yet."""
+    with db.read() as session:
+        found = projects.find(session, slug)
+    if found is not None:
+        return found.id
+    with db.write() as session:
+        return projects.ensure(session, slug).id
+
+
 def as_told(source: SourceRecord, slug: str) -> dict[str, Any]:
     """Return a source as it goes over the wire: all but its secret."""
     return {
