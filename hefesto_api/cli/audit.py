@@ -11,6 +11,7 @@ import click
 
 from hefesto_api.cli import failures, installation
 from hefesto_api.domain.audit import OUTCOMES
+from hefesto_api.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,8 +83,11 @@ def export(*, kind: str, output: Path | None, **wanted: Any) -> None:
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.flush()
             return
-        with output.open("xb") as file:
-            file.writelines(pieces)
+        try:
+            with output.open("xb") as file:
+                file.writelines(pieces)
+        except OSError as error:
+            raise UsageError(f"{output} cannot be made: {error.strerror}.") from error
         click.echo(f"Written to {output}.")
 
 
