@@ -18,7 +18,7 @@ import flask
 import pytest
 from flask_limiter import Limiter as FlaskLimiter
 from hefesto_api import settings as all_settings
-from hefesto_api.adapters.limits import limiter, place, windows
+from hefesto_api.adapters.limits import limiter, memory, place, windows
 from hefesto_api.adapters.limits.counts import Counts
 from hefesto_api.adapters.limits.host import HostStorage
 from hefesto_api.adapters.limits.redis import RedisWindows
@@ -239,6 +239,21 @@ def test_a_file_that_somebody_removed_is_made_again(
     clock.now += 1_000
     assert first.acquire("a", policies.per_minute("once", 1)).allowed
     assert not second.acquire("a", policies.per_minute("once", 1)).allowed
+
+
+def test_a_process_that_died_while_it_replaced_the_file_leaves_that_to_the_next(
+    make: Callable[..., Counts], file: Path
+) -> None:
+    once = policies.per_minute("once", 1)
+    first = make()
+    first.acquire("a", once)
+    half_done = memory.found(file)
+    assert half_done is not None
+    half_done.words[memory.RETIRED] = 1
+    half_done.close()
+    assert not first.acquire("a", once).allowed
+    assert not make().acquire("a", once).allowed
+    assert first.acquire("b", once).allowed
 
 
 def test_what_is_no_file_of_ours_is_replaced(make: Callable[..., Counts], file: Path) -> None:

@@ -33,7 +33,6 @@ LOOK_MILLISECONDS = 1000  # how often a process makes sure that the file is stil
 # many it has, and for each window the number of its oldest call.
 _WHOSE, _LENGTH, _RING, _CALLS, _LATEST, _KIND, _OLDEST = range(7)
 _LOW = 0xFFFF_FFFF
-_NEVER = 1 << 63
 _SMALLEST_RING = 16
 _NEW = ".new"
 
@@ -80,14 +79,6 @@ class Counts:
             for place in range(at + _OLDEST, at + _OLDEST + len(policy.windows)):
                 self._words[place] = min(self._words[place], calls)
             self._words[at + _CALLS] = calls
-
-    def forget(self, who: str, policy: Policy) -> None:
-        """Forget the calls of a caller."""
-        with self._lock:
-            self._look()
-            at = self._find(self._name(who, policy))
-            if at:
-                self._words[at + _LATEST] = _NEVER
 
     def clear(self) -> None:
         """Forget everything."""
@@ -295,7 +286,7 @@ class Counts:
             else:  # or replaced by another process, which is as well
                 self._lock.renew()
                 self._reopen()
-        elif self._words[RETIRED]:
+        if self._words[RETIRED]:
             self._reopen()
         return now
 
