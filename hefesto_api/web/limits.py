@@ -18,7 +18,7 @@ from hefesto_api.domain.access import ANONYMOUS
 from hefesto_api.domain.errors import HefestoError
 from hefesto_api.domain.limits import Policy
 from hefesto_api.web.client import client_network
-from hefesto_api.web.context import runtime
+from hefesto_api.web.context import KEY
 from hefesto_api.web.envelope import answer_domain_error
 from hefesto_api.web.scopes import principal
 
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from flask import Response
 
+    from hefesto_api.adapters.limits import Limiter
     from hefesto_api.domain.limits import Standing
+    from hefesto_api.runtime import Runtime
     from hefesto_api.settings import Settings
 
     View = Callable[..., Any]
@@ -78,10 +80,14 @@ def is_unlimited(about: dict[str, Any]) -> bool:
 
 
 def install(app: Flask, settings: Settings) -> None:
-    """Count requests, if they are to be; after authentication, before anything is read or done."""
+    """Count requests, if they are to be; after authentication, before anything is read or done.
+
+    Raises UsageError for settings that cannot be honoured.
+    """
     if not wanted(settings):
         return
-    limits = _Limits(app, settings)
+    held: Runtime = app.extensions[KEY]
+    limits = _Limits(app, settings, held.limiter)
     app.before_request(limits.count)
     app.after_request(limits.count_refused)
     app.wsgi_app = _telling(app.wsgi_app)  # type: ignore[method-assign,assignment]
@@ -95,7 +101,8 @@ def wanted(settings: Settings) -> bool:
 class _Limits:
     """The policies of an application's routes and callers."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask, settings: Settings, limiter: Limiter) -> None:
+        self._limiter = limiter
         self._views = app.view_functions
         self._routes: dict[str | None, Policy] = {None: _BY_CALLER}
         self._tiers = {
@@ -114,14 +121,14 @@ class _Limits:
         elif policy is _BY_CALLER:
             self._count_caller()
         else:
-            _count(f"{endpoint} {client_network()}", policy)
+            self._acquire(f"{endpoint} {client_network()}", policy)
 
     def count_refused(self, response: Response) -> Response:
         """Count for its address what was refused for bad credentials, before it could be counted."""
         if response.status_code != 401 or _TOLD in request.environ:
             return response
         try:
-            _count(f"address {client_network()}", self._tiers["free"])
+            self._acquire(f"address {client_network()}", self._tiers["free"])
         except RateLimitExceeded as error:
             return answer_domain_error(error)
         return response
@@ -129,22 +136,23 @@ class _Limits:
     def _count_caller(self) -> None:
         caller = principal()
         if caller.kind == ANONYMOUS.kind:
-            _count(f"address {client_network()}", self._tiers["free"])
+            self._acquire(f"address {client_network()}", self._tiers["free"])
         else:
-            _count(f"{caller.kind} {caller.id}", self._single.get(caller.id) or self._tiers[caller.tier])
+            self._acquire(
+                f"{caller.kind} {caller.id}", self._single.get(caller.id) or self._tiers[caller.tier]
+            )
+
+    def _acquire(self, who: str, policy: Policy) -> None:
+        standing = self._limiter.acquire(who, policy)
+        request.environ[_TOLD] = _headers(policy, standing)
+        if not standing.allowed:
+            raise RateLimitExceeded(standing)
 
     def _of_route(self, endpoint: str | None) -> Policy:
         about = getattr(self._views.get(endpoint or ""), "_apidoc", {})
         marked = about.get(_MARK, _BY_CALLER)
         policy = next((one for one in (_UNLIMITED, _BY_CALLER) if one == marked), marked)  # not a copy of it
         return self._routes.setdefault(endpoint, policy)
-
-
-def _count(who: str, policy: Policy) -> None:
-    standing = runtime().limiter.acquire(who, policy)
-    request.environ[_TOLD] = _headers(policy, standing)
-    if not standing.allowed:
-        raise RateLimitExceeded(standing)
 
 
 def _headers(policy: Policy, standing: Standing) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from hefesto_api.adapters.limits.counts import Counts
 from hefesto_api.adapters.limits.host import HostStorage
 from hefesto_api.adapters.limits.redis import RedisWindows
 from hefesto_api.domain import limits as policies
+from hefesto_api.domain.errors import UsageError
 from hefesto_api.domain.limits import Policy, Window
 from limits.storage import MemoryStorage
 
@@ -376,6 +377,19 @@ def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="alone"):
         place.file_for(settings)
     opened = limiter.open_limiter(settings)  # counts by process instead
+    assert [opened.acquire("a", policies.per_minute("x", 2)).allowed for _ in range(3)] == [True, True, False]
+    opened.close()
+
+
+@pytest.mark.parametrize("url", ["redis://host:port/0", "redis://host/0?socket_timeout=soon"])
+def test_an_address_that_is_none_is_refused_at_start(tmp_path: Path, url: str) -> None:
+    with pytest.raises(UsageError, match="HEFESTO_REDIS_URL"):
+        limiter.open_limiter(settings_for(tmp_path, HEFESTO_REDIS_URL=url))
+
+
+@pytest.mark.redis
+def test_a_redis_that_is_not_there_yet_is_no_reason_not_to_start(tmp_path: Path) -> None:
+    opened = limiter.open_limiter(settings_for(tmp_path, HEFESTO_REDIS_URL=f"unix://{tmp_path}/nobody"))
     assert [opened.acquire("a", policies.per_minute("x", 2)).allowed for _ in range(3)] == [True, True, False]
     opened.close()
 

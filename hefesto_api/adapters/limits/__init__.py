@@ -28,6 +28,6 @@ class Limiter(Protocol):
 
 
 def open_limiter(settings: Settings) -> Limiter:
-    """Open what counts calls as the settings say."""
+    """Open what counts calls as the settings say; raises UsageError where they cannot be honoured."""
     # Imported late: the library takes a tenth of a second, and who is not limited needs none of it.
     return cast("Limiter", import_module("hefesto_api.adapters.limits.limiter").open_limiter(settings))

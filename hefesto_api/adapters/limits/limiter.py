@@ -16,6 +16,7 @@ from hefesto_api.adapters import logs
 from hefesto_api.adapters.limits import place
 from hefesto_api.adapters.limits.host import HostStorage
 from hefesto_api.adapters.limits.windows import SlidingWindows
+from hefesto_api.domain.errors import UsageError
 
 if TYPE_CHECKING:
     from hefesto_api.adapters.limits import Limiter
@@ -28,12 +29,20 @@ ASK_SECONDS = 0.25  # how often a Redis that went is asked whether it is back
 
 
 def open_limiter(settings: Settings) -> Limiter:
-    """Open what counts calls as the settings say; a host without a place for it counts by process."""
-    host = HostLimiter(_host_storage(settings))
+    """Open what counts calls as the settings say; a host without a place for it counts by process.
+
+    Raises UsageError for a Redis that there can be no way to; one that does not answer is no reason.
+    """
     if not settings.redis_url:
-        return host
-    redis = import_module("hefesto_api.adapters.limits.redis")
-    return SharedLimiter(host, redis.RedisWindows(f"hefesto+{settings.redis_url}"), redis.ERRORS)
+        return HostLimiter(_host_storage(settings))
+    try:
+        redis = import_module("hefesto_api.adapters.limits.redis")
+        shared = redis.RedisWindows(f"hefesto+{settings.redis_url}")
+    except ImportError as error:
+        raise UsageError("HEFESTO_REDIS_URL: install the extra for it, hefesto-api[redis].") from error
+    except ValueError as error:
+        raise UsageError(f"HEFESTO_REDIS_URL: the value is no address of a Redis ({error}).") from error
+    return SharedLimiter(HostLimiter(_host_storage(settings)), shared, redis.ERRORS)
 
 
 class HostLimiter:
