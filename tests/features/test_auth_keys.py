@@ -16,10 +16,13 @@ from hefesto_api.features.auth.key_schemas import (
     NewSecretSchema,
     RotatedKeySchema,
 )
-from hefesto_api.storage import api_keys
+from hefesto_api.storage import api_keys, users
 from hefesto_api.storage.tables import metadata
 from tests.access import bearer, make_key, make_user, required_service, session_of  # noqa: F401 - fixture
 from tests.answers import data_of, error_of
+from tests.features import oauth
+from tests.features.oauth import oauth_service  # noqa: F401 - fixture
+from tests.features.test_oauth_tokens import tokens_for
 
 if TYPE_CHECKING:
     from tests.features.conftest import Service
@@ -151,6 +154,19 @@ def test_users_make_keys_of_their_own_within_their_rights(service: Service) -> N
         assert changed.status_code == 403, more
     other = make_user(service, "other@example.com", "developer")
     assert service.client.get(f"{KEYS}/{own['id']}", headers=session_of(service, other)).status_code == 404
+
+
+def test_a_program_in_a_users_name_was_not_given_his_keys(oauth_service: Service) -> None:  # noqa: F811 - that fixture
+    with oauth_service.runtime.db.read() as session:
+        ann = users.by_email(session, oauth.ANN)
+    assert ann is not None
+    key = made(oauth_service, session_of(oauth_service, ann))
+    client = oauth.made(oauth_service, redirect_uris=[oauth.BACK], scopes=["read:findings"])
+    program = bearer(tokens_for(oauth_service, client)["access_token"])
+    assert data_of(oauth_service.client.get(KEYS, headers=program))["total_count"] == 0
+    for method, place in (("GET", ""), ("DELETE", ""), ("POST", "/rotate"), ("GET", "/usage")):
+        answer = oauth_service.client.open(f"{KEYS}/{key['id']}{place}", method=method, headers=program)
+        assert answer.status_code == 404, (method, place)
 
 
 def test_a_key_does_not_prolong_itself(service: Service, admin: dict[str, str]) -> None:

@@ -207,8 +207,11 @@ def _reach(caller: Principal) -> dict[str, str]:
 
 
 def _sees(caller: Principal, key: KeyRecord) -> bool:
-    """Tell whether a key is there for somebody: his own, and for an admin those of his projects."""
-    own = key.id == caller.id or (key.user_id is not None and key.user_id == caller.id)
+    """Tell whether a key is there for somebody: his own, and for an admin those of his projects.
+
+    A program that calls in a user's name was not given his keys by that.
+    """
+    own = {"key": key.id, "user": key.user_id}.get(caller.kind) == caller.id
     return own or (caller.has("admin") and rights.within(key.projects, caller.projects))
 
 
