@@ -13,6 +13,7 @@ import structlog
 
 from hefesto_api.adapters.log_file import RotatingFile, Sink, StandardError
 from hefesto_api.domain import clock
+from hefesto_api.domain.veil import veiled_line
 
 if TYPE_CHECKING:
     from hefesto_api.settings import Settings
@@ -94,13 +95,13 @@ def _quoted(value: Any) -> str:
 
 
 class _Lines:
-    """What structlog calls a logger: each of its methods writes one finished line."""
+    """What structlog calls a logger: each of its methods writes one finished line, credentials hidden."""
 
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
 
     def msg(self, line: bytes) -> None:
-        self._sink.write(line)
+        self._sink.write(veiled_line(line))
 
     debug = info = warning = error = critical = msg
 

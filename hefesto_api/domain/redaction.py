@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from hefesto_api.domain import clock
+from hefesto_api.domain.veil import veiled
 
 MASK = "***"
 MOST_TEXT = 500  # characters of one text
@@ -44,7 +45,7 @@ def _told(value: Any, most: int, contents: bool, depth: int) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):
-        return value if len(value) <= most else f"{value[:most]}… ({len(value)} characters)"
+        return veiled(value) if len(value) <= most else f"{veiled(value[:most])}… ({len(value)} characters)"
     if isinstance(value, datetime):
         return clock.rfc3339(value)
     if isinstance(value, bytes | bytearray | memoryview):

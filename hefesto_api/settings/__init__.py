@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from hefesto_api.domain.errors import UsageError
+from hefesto_api.domain.veil import veiled
 from hefesto_api.settings import readers as of
 
 if TYPE_CHECKING:
@@ -260,7 +261,7 @@ def _read(item: dataclasses.Field[Any], name: str, value: str) -> Any:
     try:
         return reader.read(value.strip())
     except ValueError as error:
-        shown = "the value" if item.metadata["secret"] else repr(value)
+        shown = "the value" if item.metadata["secret"] else veiled(repr(value))
         reason = f" ({error})" if str(error) and not item.metadata["secret"] else ""
         raise UsageError(
             f"{name}: {shown} is not {reader.values}{reason}. Set {name} to {reader.values}."

@@ -27,6 +27,7 @@ from msgspec import Struct
 from hefesto_api.domain import audit, chain, clock, ids
 from hefesto_api.domain.errors import ServiceUnavailable
 from hefesto_api.domain.redaction import redacted
+from hefesto_api.domain.veil import veiled
 from hefesto_api.storage import hot
 from hefesto_api.storage.base import (
     Blob,
@@ -314,7 +315,7 @@ def _row(strand: int, number: int, note: audit.Note, actor: audit.Actor) -> dict
     for name, most in _LENGTHS.items():
         value = said[name]
         if value is not None:
-            said[name] = clean(str(value)[:most])
+            said[name] = clean(veiled(str(value))[:most])
     return said
 
 

@@ -17,6 +17,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from hefesto_api.adapters import logs
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, NotFound
+from hefesto_api.domain.veil import veiled_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,15 +115,16 @@ def failure(
     if status >= 500 and "request_id" in g:
         told.setdefault("request_id", g.request_id)
     if PROBLEM in request.headers.get("Accept", ""):
-        return Answer(_problem(code, message, told, status), status=status, headers=headers, mimetype=PROBLEM)
+        problem = veiled_line(_problem(code, message, told, status))
+        return Answer(problem, status=status, headers=headers, mimetype=PROBLEM)
     return Answer(failure_json(code, message, told), status=status, headers=headers)
 
 
 def failure_json(code: str, message: str, details: Mapping[str, Any]) -> bytes:
-    """Write an error in the envelope."""
+    """Write an error in the envelope; a credential that a client sent where none belongs is not sent back."""
     error = {"code": code, "message": message, "details": details}
     now = clock.rfc3339(clock.now())
-    return to_json({"success": False, "data": None, "error": error, "timestamp": now})
+    return veiled_line(to_json({"success": False, "data": None, "error": error, "timestamp": now}))
 
 
 def phrase(status: int) -> str:
