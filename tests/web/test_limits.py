@@ -12,7 +12,9 @@ from hefesto_api.adapters.limits.host import HostStorage
 from hefesto_api.adapters.limits.limiter import HostLimiter
 from hefesto_api.app import FEATURES, create_app
 from hefesto_api.domain.errors import UsageError
+from hefesto_api.features.health import routes as health
 from hefesto_api.storage import api_keys, migrate
+from hefesto_api.web import openapi
 from tests.access import SECRET_KEY, bearer, make_key
 from tests.answers import error_of
 from tests.web import sample
@@ -244,3 +246,9 @@ def test_who_serves_his_own_machine_is_not_limited_unless_he_asks(
 def test_limits_that_make_no_sense_are_refused_at_start(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(UsageError, match=name):
         all_settings.load({name: value}, tmp_path)
+
+
+def test_the_document_tells_which_routes_have_limits(make: Callable[..., FlaskClient]) -> None:
+    paths = openapi.document(make((health, sample)).application)["paths"]
+    assert "429" in paths["/api/v1/sample"]["get"]["responses"]
+    assert "429" not in paths["/livez"]["get"]["responses"]
