@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock docs hostile fuzz fuzz-traces load bench kill clean
+.PHONY: help run test check format lock docs hostile security fuzz fuzz-traces load bench kill clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ docs: .stamps/dev ## Write the generated pages of the documentation anew
 
 hostile: .stamps/dev ## The hostile trees at full size (100,000 files, longer races)
 	HEFESTO_TEST_BIG=1 $(BIN)/python -m pytest tests/hostile -p no:randomly --timeout=900
+
+security: .stamps/dev ## Measure all that is promised about access: tokens, limits, audit, secrets, the matrix (an hour; QUICK=--quick for minutes)
+	$(BIN)/python -m benchmarks.security $(QUICK)
 
 kill: .stamps/dev ## Kill the service 30 times while it analyses; nothing may be lost, doubled or stuck
 	$(BIN)/python -m benchmarks.kill

@@ -27,7 +27,7 @@ from tests.contract.conftest import operations_of
 from tests.features.conftest import Service, sqlite_template  # noqa: F401 - fixture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tests.contract.access_world import Place, Values
@@ -272,7 +272,9 @@ def test_each_role_may_what_its_scopes_say(made: World, role: str) -> None:
 
 @pytest.mark.parametrize("own", world.SLUGS)
 @pytest.mark.parametrize("role", CALLERS)
-def test_nobody_sees_or_changes_what_lies_in_other_projects(made: World, role: str, own: str) -> None:
+def test_nobody_sees_or_changes_what_lies_in_other_projects(
+    made: World, role: str, own: str, record_property: Callable[[str, object], None]
+) -> None:
     (other,) = (place for slug, place in made.places.items() if slug != own)
     mine = made.places[own].values
     headers = caller(made.service, role, [own])
@@ -296,6 +298,8 @@ def test_nobody_sees_or_changes_what_lies_in_other_projects(made: World, role: s
             unknown = told(put(made, blank, headers), blank.brought)
             if ID.sub("?", said) != ID.sub("?", unknown):
                 differences.append(f"{ask}:\n{said}\n--- of what does not exist:\n{unknown}")
+    record_property("operations", len(made.operations))
+    record_property("asked", asked)
     assert asked > 100
     assert not leaks, "\n\n".join(leaks)
     assert not differences, "\n\n".join(differences)
