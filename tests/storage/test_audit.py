@@ -13,7 +13,7 @@ from hefesto_api.adapters.secrets import Vault
 from hefesto_api.domain import audit, clock
 from hefesto_api.domain.errors import ServiceUnavailable, StorageError
 from hefesto_api.storage import audit as log
-from hefesto_api.storage import audit_check, audit_list, audit_retention, audit_seals, projects
+from hefesto_api.storage import audit_check, audit_list, audit_retention, audit_seals, schedules
 from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.audit_list import Filter
 from hefesto_api.storage.database import open_database
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
 
 SECRET = "a secret key of forty characters at least"
+EVERY = 60  # seconds: schedules stand here for what is changed, for nobody notes those
 ANA = audit.Actor("u1", "ana", "key:k1", "192.0.2.7", "curl/8", "r-1")
 
 
@@ -59,23 +60,23 @@ def verdict(db: Database, ledger: Ledger, **noted: Any) -> Verdict:
 
 
 def write(db: Database, *slugs: str) -> list[str]:
-    """Make projects, each in a transaction of its own, and return the ids of their entries, oldest first."""
+    """Make things, each in a transaction of its own, and return the ids of their entries, oldest first."""
     for slug in slugs:
         with db.write() as session:
-            projects.ensure(session, slug)
+            schedules.ensure(session, slug, EVERY)
             audit.note("project.created", "project", slug, {"name": {"from": None, "to": slug}}, project=slug)
     return [entry.id for entry in entries(db)]
 
 
 def slugs_of(db: Database) -> list[str]:
     with db.read() as session:
-        return sorted(projects.slugs(session, projects.every_id(session)).values())
+        return [schedule.name for schedule in schedules.every(session)]
 
 
 def test_an_entry_says_who_did_what_to_what(db: Database, ledger: Ledger) -> None:
     before = clock.now()
     with audit.acting(ANA), db.write() as session:
-        projects.ensure(session, "shop")
+        schedules.ensure(session, "shop", EVERY)
         audit.note(
             "project.created", "project", "shop", {"name": {"from": None, "to": "Shop"}}, project="shop"
         )
@@ -98,9 +99,9 @@ def test_what_nobody_asked_for_is_done_by_the_system(db: Database, ledger: Ledge
 def test_a_change_that_nobody_noted_is_told_by_its_door_once(db: Database, ledger: Ledger) -> None:
     with audit.acting(ANA, lambda: audit.Note("project.changed", "project", "shop")):
         with db.write() as session:
-            projects.ensure(session, "shop")
+            schedules.ensure(session, "shop", EVERY)
         with db.write() as session:
-            projects.ensure(session, "other")
+            schedules.ensure(session, "other", EVERY)
     assert [entry.action for entry in entries(db)] == ["project.changed"]
 
 
@@ -108,9 +109,9 @@ def test_what_changes_nothing_is_no_entry(db: Database, ledger: Ledger) -> None:
     write(db, "shop")
     with audit.acting(ANA, lambda: audit.Note("project.changed", "project", "shop")):
         with db.write() as session:
-            projects.ensure(session, "shop")
+            schedules.every(session)
         with db.write(witnessed=False) as session:
-            projects.ensure(session, "machinery")
+            schedules.ensure(session, "machinery", EVERY)
     assert [entry.action for entry in entries(db)] == ["project.created"]
 
 
@@ -118,7 +119,7 @@ def test_what_a_failed_transaction_noted_is_not_told(db: Database, ledger: Ledge
     with audit.acting(ANA) as act:
         audit.note("login.failed", "user", "u1", outcome=audit.FAILED)
         with pytest.raises(ZeroDivisionError), db.write() as session:
-            projects.ensure(session, "shop")
+            schedules.ensure(session, "shop", EVERY)
             audit.note("project.created", "project", "shop")
             raise ZeroDivisionError
         assert [note.action for note in act.notes] == ["login.failed"]
@@ -145,12 +146,12 @@ def test_no_entry_no_change(db: Database, ledger: Ledger) -> None:
     with db.schema() as session:
         session.exec_driver_sql(refuse)
     with pytest.raises(StorageError) as noted, db.write() as session:
-        projects.ensure(session, "shop")
+        schedules.ensure(session, "shop", EVERY)
         audit.note("project.created", "project", "shop")
     assert noted.value.details["service"] == "audit"
     act = audit.acting(ANA, lambda: audit.Note("project.changed", "project", "shop"))
     with act, pytest.raises(StorageError), db.write() as session:
-        projects.ensure(session, "shop")
+        schedules.ensure(session, "shop", EVERY)
     assert slugs_of(db) == ["before"]
     assert verdict(db, ledger) == audit_check.Verdict(True, 1)
     with db.schema() as session:
@@ -357,7 +358,7 @@ def test_processes_continue_one_chain(db: Database, ledger: Ledger, other: Datab
 
     def write_one(mine: Database, slug: str) -> None:
         with mine.write() as session:
-            projects.ensure(session, slug)
+            schedules.ensure(session, slug, EVERY)
             audit.note("project.created", "project", slug)
 
     jobs = [(db, "a"), (other, "b"), (db, "c"), (other, "d")]
