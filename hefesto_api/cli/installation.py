@@ -28,8 +28,11 @@ class Installation(NamedTuple):
 
 
 @contextmanager
-def opened() -> Iterator[Installation]:
-    """Open the installation that the settings name; a database that is not there yet is made."""
+def opened(*, examined: bool = False) -> Iterator[Installation]:
+    """Open the installation that the settings name; a database that is not there yet is made.
+
+    `examined`: only with the keys that the service itself would start with; raises UsageError.
+    """
     from hefesto_api import runtime as runtimes  # noqa: PLC0415 - `--help` needs nothing of it
     from hefesto_api import settings as all_settings  # noqa: PLC0415
     from hefesto_api.adapters import logs  # noqa: PLC0415
@@ -42,6 +45,8 @@ def opened() -> Iterator[Installation]:
     operator = Principal("cli", f"{_account()} (command line)", ALL_SCOPES, None, "system", "enterprise")
     try:
         _prepare(runtime)
+        if examined:
+            runtimes.examine_secrets(settings, runtime.db)
         with audit.acting(_actor(operator.name), _unnoted) as act:
             yield Installation(runtime, operator)
             if act.notes:

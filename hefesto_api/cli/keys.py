@@ -50,7 +50,7 @@ def create(*, days: int | None, user: str | None, **wanted: Any) -> None:
     from hefesto_api.domain import clock  # noqa: PLC0415 - `--help` needs nothing of it
     from hefesto_api.features.auth import keys  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         expires_at = None if days is None else clock.now() + timedelta(days=days)
         wanted |= {"expires_at": expires_at, "user_id": _user_id(here, user)}
         made = keys.create(_desk(here), wanted)
@@ -69,7 +69,7 @@ def show(*, as_json: bool) -> None:
     from hefesto_api.features.auth import keys  # noqa: PLC0415
     from hefesto_api.storage import api_keys  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         with here.runtime.db.read() as session:
             told = [keys.as_told(key) for key in api_keys.matching(session)]
         if as_json:
@@ -86,7 +86,7 @@ def revoke(key: str, *, force: bool) -> None:
     """Revoke a KEY, named by its id or by how it begins; within a second no process takes it any more."""
     from hefesto_api.features.auth import keys  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         found = _named(here, key)
         keys.revoke(_desk(here, force=force), found["id"])
         click.echo(f"Revoked: {found['id']} ({found['name']}).")

@@ -54,7 +54,7 @@ def create(*, email: str, bare: bool, stdin: bool, generate: bool, **columns: An
     """Make a user; the password is asked for, unless an option says where it comes from."""
     from hefesto_api.features.auth import people  # noqa: PLC0415 - `--help` needs nothing of it
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         password = None if bare else _password(email, stdin=stdin, generate=generate)
         hashed = None if password is None else here.runtime.passwords.hash(password)
         made = people.create(here.runtime.db, email, password_hash=hashed, **columns)
@@ -70,7 +70,7 @@ def show(*, as_json: bool) -> None:
     from hefesto_api.features.auth import people  # noqa: PLC0415
     from hefesto_api.storage import users  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         with here.runtime.db.read() as session:
             told = [people.as_told(user) for user in users.every(session)]
         if as_json:
@@ -111,7 +111,7 @@ def password(*, email: str, stdin: bool, generate: bool) -> None:
     """Give a user another password; whoever was logged in by the former one is not any more."""
     from hefesto_api.features.auth import people  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         user_id = _id(here, email)
         entered = _password(email, stdin=stdin, generate=generate)
         people.change(here.runtime.db, user_id, {"password_hash": here.runtime.passwords.hash(entered)})
@@ -126,7 +126,7 @@ def delete(*, email: str, force: bool) -> None:
     """Delete a user with the user's keys; what was done keeps the name."""
     from hefesto_api.features.auth import people  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         people.delete(here.runtime.db, _id(here, email), keeps_admins=not force)
         click.echo(f"Deleted: {email}.")
 
@@ -137,7 +137,7 @@ def reset_mfa(*, email: str) -> None:
     """Take the second factor from a user who lost it; the password alone is asked for then."""
     from hefesto_api.features.auth import mfa  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         mfa.disable(here.runtime.db, _id(here, email))
         click.echo(f"{email} has no second factor any more.")
 
@@ -145,7 +145,7 @@ def reset_mfa(*, email: str) -> None:
 def _change(email: str, wanted: dict[str, Any], *, force: bool) -> None:
     from hefesto_api.features.auth import people  # noqa: PLC0415
 
-    with failures.told(), installation.opened() as here:
+    with failures.told(), installation.opened(examined=True) as here:
         told = people.change(here.runtime.db, _id(here, email), wanted, keeps_admins=not force)
         click.echo(f"{email}: {told['role']}, {'active' if told['is_active'] else 'disabled'}.")
 

@@ -186,3 +186,12 @@ def test_the_command_stands_in_the_audit_log(here: Here, client: FlaskClient) ->
     assert [one["resource_type"] for one in logs] == ["api_key"]
     assert logs[0]["user_id"].startswith("cli")
     assert key not in json.dumps(logs)
+
+
+def test_another_installations_secret_key_changes_nothing_here(here: Here) -> None:
+    here.said("keys create --name x --role viewer")
+    environ = here._environ | {"HEFESTO_SECRET_KEY": "another key that is long enough to be one"}
+    refused = Here(environ, here._folder).run("keys create --name y --role viewer")
+    assert refused.exit_code == 2
+    assert "HEFESTO_SECRET_KEY" in refused.stderr
+    assert [key["name"] for key in here.listed("keys")] == ["x"]
