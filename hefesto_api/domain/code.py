@@ -12,7 +12,8 @@ class Call(Struct, frozen=True, array_like=True):
     """A call: `a.b.name(...)` has the receiver `a.b`; a plain `name(...)` has none.
 
     `arguments` are the names given, by position or keyword: a name or dotted path as it stands, else "".
-    `keywords` are the names of keyword arguments. `line` is that of the name.
+    `keywords` are the names of keyword arguments. `line` is that of the name. `into` are the names that its
+    value is given to (`a.b` for an attribute), or `return` where it is what the function returns.
     """
 
     name: str
@@ -20,6 +21,7 @@ class Call(Struct, frozen=True, array_like=True):
     line: int
     arguments: tuple[str, ...] = ()
     keywords: tuple[str, ...] = ()
+    into: tuple[str, ...] = ()
 
 
 class Access(Struct, frozen=True, array_like=True):
@@ -47,7 +49,7 @@ class FunctionFacts(Struct, frozen=True, array_like=True):
     None, or returns a look-up that may find nothing (`d.get(key)`); `returns_value` where a return gives
     something. `handlers` are the types that are caught, `guards` the names that are tested for None or for
     truth, `stores` the attributes and keys that are set, `delegates` tells a body that only hands its
-    arguments on.
+    arguments on. `returned` are the names and paths that are returned as they stand.
     """
 
     qualified_name: str
@@ -72,6 +74,7 @@ class FunctionFacts(Struct, frozen=True, array_like=True):
     returns_value: bool = False
     delegates: bool = False
     cyclomatic: int = 1
+    returned: tuple[str, ...] = ()
 
     @property
     def lines(self) -> int:

@@ -193,3 +193,31 @@ def test_facts_can_be_kept(cart: FileFacts) -> None:
 def test_hostile_files_are_survived(path: str, content: bytes) -> None:
     found = extract(path, content)
     assert found is None or all(len(one.calls) <= 300 for one in found.functions)
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "into"),
+    [
+        ("a.py", "def f():\n    x = g(1)\n", ("x",)),
+        ("a.py", "async def f(self):\n    self.x = await g(1)\n", ("self.x",)),
+        ("a.py", "def f():\n    a, b = q or g(1)\n", ("a", "b")),
+        ("a.py", "def f():\n    with g(1) as x:\n        pass\n", ("x",)),
+        ("a.py", "def f():\n    for x in g(1):\n        pass\n", ("x",)),
+        ("a.py", "def f():\n    x[0] = g(1)\n", ("x",)),
+        ("a.py", "def f():\n    return g(1) if q else None\n", ("return",)),
+        ("a.py", "def f():\n    x = [g(1)]\n", ()),
+        ("a.ts", "function f() { const x = g(1) }", ("x",)),
+        ("a.go", "package a\nfunc f() { x, err := g(1) }", ("x", "err")),
+        ("A.java", "class A { void f() { int x = g(1); } }", ("x",)),
+    ],
+)
+def test_who_gets_what_a_call_gives(path: str, line: str, into: tuple[str, ...]) -> None:
+    found = extract(path, line.encode())
+    assert found is not None
+    assert [call.into for call in found.functions[0].calls] == [into]
+
+
+def test_which_names_are_returned() -> None:
+    found = extract("a.py", b"def f(a):\n    if a:\n        return a.b\n    return [a]\n")
+    assert found is not None
+    assert found.functions[0].returned == ("a.b",)

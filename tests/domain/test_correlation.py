@@ -292,3 +292,109 @@ def test_endless_recursion_and_endless_messages_are_survived() -> None:
         ranking = rank(crash, {"shop/cart.py": facts})
         assert whole(ranking) == pytest.approx(1.0, abs=0.001)
         assert names(ranking)[0] == "total"
+
+
+RATES = """
+RATES = {}
+
+
+def rate_of(country):
+    return RATES.get(country)
+
+
+def name_of(country):
+    return str(country).title()
+
+
+def chosen(country):
+    rate = rate_of(country)
+    return rate
+
+
+def price(country, amount):
+    name = name_of(country)
+    rate = chosen(country)
+    check(amount)
+    note(country)
+    log(name)
+    return amount * rate.factor
+"""
+RATES_TRACE = """Traceback (most recent call last):
+  File "/srv/shop/rates.py", line 24, in price
+    return amount * rate.factor
+AttributeError: 'NoneType' object has no attribute 'factor'
+"""
+
+
+def test_who_gave_nothing_is_found_through_the_names_that_it_went_by() -> None:
+    found = correlate({"shop/rates.py": RATES}, RATES_TRACE)
+    assert set(names(found)[:3]) == {"rate_of", "chosen", "price"}
+    by_name = {one.function_name: {each.feature for each in one.evidence} for one in found.suspects}
+    assert "gives the value at fault" in by_name["rate_of"]
+    assert "may have returned the nothing at fault" in by_name["rate_of"]
+    assert "gives the value at fault" not in by_name.get("name_of", set())
+
+
+def test_who_set_the_attribute_that_is_nothing_is_a_suspect() -> None:
+    files = {
+        "app/pool.py": "class Pool:\n    def __init__(self, size):\n        self.size = size\n\n"
+        "    def open(self):\n        self.link = dial(self.size)\n\n"
+        "    def send(self, text):\n        self.link.write(text)\n\n\n"
+        "def dial(size):\n    if size:\n        return object()\n\n\n"
+        "def other(size):\n    if size:\n        return object()\n",
+    }
+    trace = """Traceback (most recent call last):
+  File "/srv/app/pool.py", line 9, in send
+    self.link.write(text)
+AttributeError: 'NoneType' object has no attribute 'write'
+"""
+    order = names(correlate(files, trace))
+    assert order[0] == "dial"
+    assert "other" not in order[:3]
+
+
+def test_a_key_that_was_put_in_under_almost_that_name_points_to_who_did() -> None:
+    files = {
+        "app/mail.py": "def headers(user):\n    return {'recipient_': user, 'subject': 'x'}\n\n\n"
+        "def footer(user):\n    return {'sender': user}\n\n\n"
+        "def send(user):\n    found = headers(user)\n    footer(user)\n    return found['recipient']\n",
+    }
+    trace = """Traceback (most recent call last):
+  File "/srv/app/mail.py", line 12, in send
+    return found['recipient']
+KeyError: 'recipient'
+"""
+    assert names(correlate(files, trace))[0] == "headers"
+
+
+def test_an_attribute_that_nobody_else_knows_is_misspelt_where_it_is_read() -> None:
+    files = {
+        "app/cart.py": "class Cart:\n    def __init__(self, items):\n        self.items = items\n\n"
+        "    def total(self):\n        return sum(self.itms)\n\n"
+        "    def first(self):\n        return self.items[0]\n",
+    }
+    trace = """Traceback (most recent call last):
+  File "/srv/app/cart.py", line 6, in total
+    return sum(self.itms)
+AttributeError: 'Cart' object has no attribute 'itms'
+"""
+    found = correlate(files, trace)
+    assert names(found)[0] == "Cart.total"
+    assert "nobody else uses the missing name" in {one.feature for one in found.suspects[0].evidence}
+
+
+def test_results_that_are_handed_on_in_circles_end() -> None:
+    ring = [f"f{n % 40}" for n in range(50)]
+    body = "\n".join(
+        f"def {ring[n]}(x):\n    y = {ring[n + 1]}(x)\n    z = {ring[n + 7]}(y)\n"
+        f"    return {ring[n + 3]}(z) or y"
+        for n in range(40)
+    )
+    trace = """Traceback (most recent call last):
+  File "/srv/app/ring.py", line 3, in f0
+    z = f7(y)
+TypeError: 'NoneType' object is not callable
+"""
+    found = correlate({"app/ring.py": body}, trace)
+    assert found.suspects
+    assert sum(one.probability for one in found.suspects) <= 1.0

@@ -57,15 +57,15 @@ def _functions(
     """Go over the nodes in the order of the text, with the functions that are open there."""
     collectors = [Collector(one, dialect, content) for one in shape.functions]
     events = [
-        (node.start_byte, mark, node)
+        (node.start_byte, mark != "bind", mark, node)  # who gets a value is known before it is made
         for mark, nodes in captures.items()
         if mark not in FILE_MARKS
         for node in nodes
     ]
-    events.sort(key=itemgetter(0))
+    events.sort(key=itemgetter(0, 1))
     opened: list[Collector] = []
     following = 0
-    for _, mark, node in events:
+    for _, _, mark, node in events:
         line = node.start_point[0] + 1
         while following < len(collectors) and collectors[following].shape.start_line <= line:
             opened.append(collectors[following])

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from hefesto_api.domain.structure import Function
 
 MOST: Final = 300  # of anything in one function
+RETURNED: Final = "return"
 ENDS: Final = frozenset(
     {
         "return_statement",
@@ -45,6 +46,8 @@ class Collector:
         self.handlers: list[str] = []
         self.assertions: list[int] = []
         self.decorators: list[str] = []
+        self.returned: list[str] = []
+        self.bound: dict[tuple[int, int], tuple[str, ...]] = {}
         self.nothing = self.something = self.open_end = self.delegates = False
 
     def on_function(self, node: Node) -> None:
@@ -90,7 +93,8 @@ class Collector:
             owner = None if holder is None else names.receiver(holder, self.content, self.dialect)
         if name:
             arguments, keywords = self._arguments(node)
-            self.calls.append(Call(name, owner, at.start_point[0] + 1, arguments, keywords))
+            into = self.bound.get(node.byte_range, ())
+            self.calls.append(Call(name, owner, at.start_point[0] + 1, arguments, keywords, into))
             if name == "panic":
                 self.raised.append(Raise("panic", at.start_point[0] + 1))
 
@@ -149,6 +153,9 @@ class Collector:
             self.nothing = True
             return
         self.something = True
+        self._give(children[0], (RETURNED,))
+        if len(self.returned) < MOST and (name := names.dotted(children[0], self.content)):
+            self.returned.append(name)
         if names.may_find_nothing(children[0], self.content):
             self.nothing = True
 
@@ -185,6 +192,7 @@ class Collector:
 
     def on_assign(self, node: Node) -> None:
         """Keep the attribute or the key that is set."""
+        self.on_bind(node)
         target = node.child_by_field_name("left")
         if target is None or len(self.stores) >= MOST:
             return
@@ -193,6 +201,17 @@ class Collector:
             self.stores.append(value.partition("[")[2].strip("[]'\" "))
         elif target.type in self.dialect.members:
             self.stores.append(value.rpartition(".")[2])
+
+    def on_bind(self, node: Node) -> None:
+        """Note which names get a value."""
+        target, value = names.target_and_value(node)
+        if target is not None and value is not None:
+            self._give(value, names.targets(target, self.content))
+
+    def _give(self, value: Node, into: tuple[str, ...]) -> None:
+        """Note of the calls that may make a value who gets it: they stand after it in the text."""
+        if into and len(self.bound) < MOST:
+            self.bound.update((call.byte_range, into) for call in names.made_by(value))
 
     def on_string(self, node: Node) -> None:
         """Keep a text that is no docstring."""
@@ -226,6 +245,7 @@ class Collector:
             returns_value=self.something,
             delegates=self.delegates,
             cyclomatic=self.shape.cyclomatic,
+            returned=tuple(dict.fromkeys(self.returned)),
         )
 
 

@@ -43,6 +43,7 @@ class Dialect:
 PYTHON = Dialect(
     "python",
     query="""
+[(for_statement) (for_in_clause) (as_pattern) (named_expression)] @bind
 (function_definition) @function
 (decorator) @decorator
 (class_definition) @class
@@ -76,6 +77,7 @@ _SCRIPT = """
 (catch_clause) @except
 [(if_statement) (while_statement) (ternary_expression)] @guard
 [(assignment_expression) (augmented_assignment_expression)] @assign
+[(variable_declarator) (for_in_statement)] @bind
 [(string) (template_string)] @string
 """
 _SCRIPT_MEMBERS = {"member_expression": ("object", "property")}
@@ -101,6 +103,7 @@ JAVA = Dialect(
 (assert_statement) @assert
 [(if_statement) (while_statement) (ternary_expression)] @guard
 (assignment_expression) @assign
+[(variable_declarator) (enhanced_for_statement)] @bind
 (string_literal) @string
 """,
     members={"field_access": ("object", "field"), "method_invocation": ("object", "name")},
@@ -118,6 +121,7 @@ GO = Dialect(
 (return_statement) @return
 (if_statement) @guard
 (assignment_statement) @assign
+[(short_var_declaration) (var_spec)] @bind
 [(interpreted_string_literal) (raw_string_literal)] @string
 """,
     members={"selector_expression": ("operand", "field")},

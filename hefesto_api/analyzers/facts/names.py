@@ -6,6 +6,8 @@ import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tree_sitter import Node
 
     from hefesto_api.analyzers.facts.dialect import Dialect
@@ -15,6 +17,13 @@ LONGEST_TEXT: Final = 200
 DOTTED = re.compile(r"[\w$]+(?:\s*\??\.\s*[\w$]+)*")
 PREFIX = re.compile(r"^[a-zA-Z]{0,2}(\"\"\"|'''|\"|'|`)")
 CALLS: Final = ("call", "call_expression", "method_invocation")
+MAKES: Final = frozenset({*CALLS, "new_expression", "object_creation_expression"})
+WRAPS: Final = frozenset(
+    {
+        "await", "await_expression", "parenthesized_expression", "boolean_operator", "conditional_expression",
+        "ternary_expression", "non_null_expression", "as_expression", "expression_list",
+    }
+)  # fmt: skip
 # What gives nothing where it finds nothing, when it is called with at most so many arguments.
 MAY_FIND_NOTHING: Final = {
     "get": 1, "getenv": 1, "first": 0, "match": 3, "search": 3, "fullmatch": 3, "which": 3, "one_or_none": 0,
@@ -60,6 +69,37 @@ def literal(node: Node, content: bytes) -> str:
     value = content[start : min(end, start + LONGEST_TEXT)].decode("utf-8", "replace")
     found = PREFIX.match(value)
     return value[found.end() :].rstrip(found[1][0]) if found else value
+
+
+def target_and_value(node: Node) -> tuple[Node | None, Node | None]:
+    """Return what an assignment, a loop or a `with` gives a value to, and the value."""
+    for target, value in (("left", "right"), ("name", "value")):
+        named = node.child_by_field_name(target)
+        if named is not None:
+            return named, node.child_by_field_name(value)
+    return node.child_by_field_name("alias"), node.named_children[0] if node.named_children else None
+
+
+def targets(node: Node, content: bytes) -> tuple[str, ...]:
+    """Return the names and dotted paths that a target is made of."""
+    if name := dotted(node, content):
+        return (name,)
+    if node.type == "subscript":
+        return targets(node.named_children[0], content)
+    return tuple(name for one in node.named_children[:10] if (name := dotted(one, content)))
+
+
+def made_by(value: Node) -> Iterator[Node]:
+    """Yield the calls whose result an expression may have as its value."""
+    waiting = [value]
+    for _ in range(20):
+        if not waiting:
+            return
+        node = waiting.pop()
+        if node.type in MAKES:
+            yield node
+        elif node.type in WRAPS:
+            waiting.extend(node.named_children)
 
 
 def may_find_nothing(value: Node, content: bytes) -> bool:

@@ -6,18 +6,19 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from hefesto_api.domain.correlation import message
-from hefesto_api.domain.correlation.flow import HANDLER, Flow, follow
+from hefesto_api.domain.correlation.flow import HANDLER, RETURNED, Flow, follow, names_at, own_at
 from hefesto_api.domain.correlation.program import WORD, Place, Program
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from hefesto_api.domain.code import FileFacts
+    from hefesto_api.domain.code import Call, FileFacts
     from hefesto_api.domain.correlation.model import Crash, CrashFrame
 
 MOST: Final = 200
 EXPANDED: Final = 6  # functions of the trace whose surroundings are looked at
 SHORT: Final = 3  # functions of the project in a trace that may have lost its outer end
+CHAIN: Final = 2  # functions that hand on a result as their own, one after the other
 A_STEP: Final = 3  # lines within which what was called before prepared the ground
 LINES_OFF: Final = 1  # how far a statement may go on around the line that the trace names
 
@@ -25,6 +26,8 @@ TRACE: Final = "trace"
 CAUSE: Final = "cause"
 CONTEXT: Final = HANDLER
 LINE: Final = "called on the line"
+MADE: Final = "makes what the line works on"
+RETURNS: Final = "makes what that returns"
 READ: Final = "read on the line"
 STEP: Final = "called right before the line"
 BEFORE: Final = "called before the line"
@@ -35,8 +38,8 @@ INHERITED: Final = "inherited by its class"
 CALLER: Final = "calls it"
 OWNER: Final = "of the class named"
 NAMED: Final = "named in the message"
-SAYS: Final = "says the message"
-SETS: Final = "sets what is missing"
+SETS: Final = "sets what the line reads"
+DECORATES: Final = "decorates it"
 NESTED: Final = "around or within it"
 NEIGHBOUR: Final = "same file"
 RUNS_SQL = re.compile(
@@ -44,8 +47,8 @@ RUNS_SQL = re.compile(
 )
 # The nearer of two relations is kept.
 ORDER: Final = (
-    TRACE, CAUSE, LINE, NESTED, READ, NAMED, SETS, SAYS, OWNER, STEP, BEFORE, FAMILY, CALLER, AFTER, SIBLING,
-    INHERITED, NEIGHBOUR,
+    TRACE, CAUSE, LINE, MADE, NESTED, READ, NAMED, SETS, OWNER, STEP, BEFORE, FAMILY, RETURNS, CALLER,
+    DECORATES, AFTER, SIBLING, INHERITED, NEIGHBOUR,
 )  # fmt: skip
 RANK: Final = {name: at for at, name in enumerate(ORDER)}
 
@@ -55,9 +58,10 @@ class Candidate:
 
     `position` counts the functions of the trace from the innermost one of the project (0); for others it is
     that of the function they hang on. `line` is where to look. `choices` is how many a call could have meant.
+    `gives` tells that it made the very value that the crash is about, or may have.
     """
 
-    __slots__ = ("also", "choices", "frame", "index", "line", "place", "position", "relation")
+    __slots__ = ("also", "choices", "frame", "gives", "index", "line", "place", "position", "relation")
 
     def __init__(self, place: Place, relation: str, position: int, line: int, choices: int = 1) -> None:
         self.place = place
@@ -67,6 +71,7 @@ class Candidate:
         self.choices = choices
         self.frame: CrashFrame | None = None
         self.index = -1  # of the frame in its exception
+        self.gives = False
         self.also: set[str] = set()
 
 
@@ -81,9 +86,10 @@ class Scene:
         self.trace: list[Candidate] = []
         self.flow = Flow()
         self._walk_trace()
-        self.flow = follow([one for one in self.trace if one.relation == TRACE])
+        self.flow = follow([one for one in self.trace if one.relation == TRACE], self.told)
         for one in self.trace[:EXPANDED]:
             self._called(one)
+            self._set(one)
         self._from_message()
         for one in self.trace[:EXPANDED]:
             self._beside(one)
@@ -133,25 +139,65 @@ class Scene:
         function = place.function
         if self.told.kind == message.DATABASE and RUNS_SQL.match(function.name):
             return  # the database found fault with the statement, not with how it was sent
+        works_on = names_at(one) | own_at(one)
+        at_fault = self.flow.at_fault if one is self.flow.source else frozenset()
         for call in function.calls:
             targets = self.program.called(place, call)
-            near = abs(call.line - line) <= LINES_OFF
-            relation = (
-                LINE
-                if near
-                else AFTER
-                if call.line > line
-                else STEP
-                if line - call.line <= A_STEP
-                else BEFORE
-            )
+            relation = _when(call, line, works_on)
+            made = relation == MADE and not at_fault.isdisjoint(call.into)
+            made = made or (relation == LINE and f"{call.name}()" in at_fault)
             for target in targets:
-                self.add(target, relation, position, target.function.start_line, len(targets))
+                self._gave(target, relation, position, len(targets), made=made)
+                if relation in (MADE, LINE):
+                    self._returned(target, position, made)
         for access in function.attributes:
             if abs(access.line - line) <= LINES_OFF:
                 targets = [found for found in self.program.called(place, access) if is_property(found)]
+                made = f"{access.receiver}.{access.name}" in at_fault
                 for target in targets:
-                    self.add(target, READ, position, target.function.start_line, len(targets))
+                    self._gave(target, READ, position, len(targets), made=made)
+
+    def _returned(self, one: Place, position: int, made: bool, depth: int = CHAIN) -> None:
+        """Take the functions whose result another one returns as its own."""
+        own = {RETURNED, *one.function.returned}
+        for call in one.function.calls:
+            if own.isdisjoint(call.into):
+                continue
+            targets = self.program.called(one, call)
+            for target in targets:
+                if self._gave(target, RETURNS, position, len(targets), made=made) and depth > 1:
+                    self._returned(target, position, made, depth - 1)
+
+    def _gave(self, target: Place, relation: str, position: int, choices: int, *, made: bool) -> bool:
+        """Take up who gives a value; False for one of whom as much was known."""
+        known = self.found.get(target.key)
+        if len(self.found) >= MOST if known is None else relation in known.also and (known.gives or not made):
+            return False
+        found = self.add(target, relation, position, target.function.start_line, choices)
+        found.gives = found.gives or made
+        return True
+
+    def _set(self, one: Candidate) -> None:
+        """Take the methods that set what a function of the trace reads from its own object."""
+        read = own_at(one)
+        found = self.program.class_of(one.place) if read else None
+        if found is None:
+            return
+        at_fault = self.flow.at_fault if one is self.flow.source else frozenset()
+        names = {name.rpartition(".")[2] for name in read}
+        blamed = {name.rpartition(".")[2] for name in at_fault & read}
+        for facts, owner in [found, *self.program.bases(found[1])]:
+            for method in self.program.methods(facts, owner):
+                stores = names.intersection(method.function.stores)
+                if not stores or method.key == one.place.key:
+                    continue
+                self._gave(method, SETS, one.position, 1, made=not stores.isdisjoint(blamed))
+                for call in method.function.calls:
+                    if set_here := read.intersection(call.into):
+                        targets = self.program.called(method, call)
+                        made = not at_fault.isdisjoint(set_here)
+                        for target in targets:
+                            self._gave(target, RETURNS, one.position, len(targets), made=made)
 
     def _beside(self, one: Candidate) -> None:
         """Take what stands beside a function of the trace: in it, in its class, in its file."""
@@ -164,6 +210,9 @@ class Scene:
         if one is self.trace[-1] and len(self.trace) <= SHORT:  # further in the trace itself tells who called
             for caller in facts.callers_of.get(place.function.name, ())[:20]:
                 self.add(Place(facts.path, caller), CALLER, position, caller.start_line)
+        for decorator in place.function.decorators:
+            for target in self.program.named(decorator.rpartition(".")[2])[:3]:
+                self.add(target, DECORATES, position, target.function.start_line)
         if (found := self.program.class_of(place)) is not None:
             own, owner = found
             for method in self.program.methods(own, owner):
@@ -193,6 +242,17 @@ class Scene:
                         for method in self.program.methods(other, above):
                             if method.function.name in ("__instancecheck__", "__subclasscheck__", "__call__"):
                                 self.add(method, OWNER, 0, method.function.start_line)
+
+
+def _when(call: Call, line: int, works_on: frozenset[str]) -> str:
+    """Tell when a call comes: on the line, before or after it, and whether the line works on its result."""
+    if abs(call.line - line) <= LINES_OFF:
+        return LINE
+    if call.line > line:
+        return AFTER
+    if not works_on.isdisjoint(call.into):
+        return MADE
+    return STEP if line - call.line <= A_STEP else BEFORE
 
 
 def line_in(place: Place, frame: CrashFrame) -> int:

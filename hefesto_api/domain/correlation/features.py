@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from hefesto_api.domain.correlation import candidates as c
 from hefesto_api.domain.correlation import message
-from hefesto_api.domain.correlation.names import likeness, rarity, words_shared
+from hefesto_api.domain.correlation.flow import calls_indirectly
+from hefesto_api.domain.correlation.names import likeness, misspelt, rarity, words_shared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from hefesto_api.domain.code import FunctionFacts
     from hefesto_api.domain.correlation.candidates import Candidate, Scene
 
+ON_THE_SPOT: Final = frozenset({message.TYPE, message.ARGUMENTS, message.INDEX, message.NAME})
 SHORT: Final = 40  # lines: a longer function of such a name does more than to hand on
 GENERIC: Final = frozenset(
     [
@@ -39,7 +41,6 @@ SQL = re.compile(
 GETTING = re.compile(
     r"^_*(get|find|lookup|resolve|load|fetch|read|parse|decode|encode|to|from|as|convert)(_|$|[A-Z])"
 )
-CALL = re.compile(r"\w\(")
 RAISED_AGAIN = re.compile(
     r"\braise\b(?!\s+\w*(Error|Exception|Exit|Warning)\b)|with_traceback|reraise|six\.raise"
 )
@@ -49,8 +50,15 @@ def of_scene(scene: Scene) -> Iterator[tuple[Candidate, dict[str, float]]]:
     """Yield each candidate with its features, in the order of the candidates."""
     weights = rarity(scene)
     top = scene.trace[0] if scene.trace else None
+    missing = missing_name(scene)
+    is_lone, almost = misspelt(scene, missing) if missing is not None else (False, set())
     for one in scene.found.values():
-        yield one, _features(scene, one, top, weights)
+        found = _features(scene, one, top, weights)
+        if one is top and is_lone:
+            found["nobody else uses the missing name"] = 1.0
+        if one in almost:
+            found["sets a name almost like the missing one"] = 1.0
+        yield one, found
 
 
 def _features(
@@ -70,6 +78,14 @@ def _features(
     found["size"] = log(min(max(function.lines, 1), 200)) / log(200) - 0.5
     found["branches"] = log(min(max(function.cyclomatic, 1), 50)) / log(50) - 0.3
     return found
+
+
+def missing_name(scene: Scene) -> str | None:
+    """Return the name that was not there, if it may be misspelt: a key, an attribute of our own class."""
+    told = scene.told
+    if told.kind == message.KEY and not told.member:
+        return told.keys[0] if told.keys else None
+    return told.member if told.owner and scene.program.classes_named(told.owner) else None
 
 
 def _position(scene: Scene, one: Candidate) -> Iterator[tuple[str, float]]:
@@ -107,6 +123,8 @@ def _pattern(scene: Scene, one: Candidate, function: FunctionFacts) -> Iterator[
         yield "a dispatcher or a wrapper", 1.0
     if TESTS.search(one.place.path.lower()):
         yield "test code", 1.0
+    if function.name == "<module>":
+        yield "a module's own code", 1.0
     if function.name in ("__init__", "__new__", "constructor"):
         yield "makes an object", 1.0
     elif function.name.startswith("__") and function.name.endswith("__"):
@@ -132,6 +150,8 @@ def _error(
     told = scene.told
     raises = top is not None and raises_here(top, scene)
     if one is top:
+        if told.kind in ON_THE_SPOT and not calls_indirectly(one, told):
+            yield "an error that is mostly made where it shows", 1.0
         if raises:
             yield "raises it itself", 1.0
             if CHECKING.match(function.name):
@@ -165,9 +185,15 @@ def _error(
 
 def _kind(one: Candidate, function: FunctionFacts, told: message.Told) -> Iterator[tuple[str, float]]:
     """What the kind of error makes likely."""
-    feeds = one.relation in (c.LINE, c.READ, c.STEP, c.BEFORE)
+    feeds = one.relation in (c.LINE, c.READ, c.MADE, c.RETURNS, c.STEP, c.BEFORE)
+    if one.gives:
+        yield "gives the value at fault", 1.0
     if told.is_none and feeds and function.returns_none:
         yield "may return nothing", 1.0
+        if one.gives:
+            yield "may have returned the nothing at fault", 1.0
+    elif told.is_none and feeds and function.returns_value:
+        yield "always returns something", 1.0
     if told.kind == message.ARGUMENTS and function.name in told.called:
         yield "has the signature", 1.0
     if told.kind == message.UNIMPLEMENTED and one.relation == c.FAMILY:
@@ -202,15 +228,6 @@ def asks_for_type(one: Candidate, special: str) -> bool:
     """Tell whether a function asks for the type of something, and this special method answers."""
     asked = {"__subclasscheck__": "issubclass", "__instancecheck__": "isinstance"}.get(special)
     return asked is not None and any(call.name == asked for call in one.place.function.calls)
-
-
-def calls_indirectly(one: Candidate, told: message.Told) -> bool:
-    """Tell whether the call whose arguments do not fit goes by another name than the function has."""
-    names = [name for name in told.called if not name.startswith("__")]
-    code = one.frame.code if one.frame is not None else None
-    if told.kind != message.ARGUMENTS or not names or not code or not CALL.search(code):
-        return False
-    return not any(name in code for name in names)
 
 
 def misses_own(one: Candidate, told: message.Told) -> bool:

@@ -72,6 +72,7 @@ NULL = re.compile(
 )
 SIGNATURE = re.compile(
     r"([\w.<>]+)\(\) (?:takes|got|missing|requires)|unexpected keyword argument|positional argument"
+    r"|missing required argument|expected (?:exactly |at (?:least|most) )?\d+ arguments?\b"
 )
 MISSING = re.compile(r"has no attribute '(\w+)'|reading '(\w+)'|property '(\w+)'|undefined method [`'](\w+)'")
 OWNER = re.compile(r"(?:type object )?'(\w+)' object|type object '(\w+)'|module '([\w.]+)'")
@@ -108,7 +109,8 @@ class Told(Struct, frozen=True):
     are made of, `called` the functions it names.
 
     `member` is the attribute that was not there, `owner` the type (or module) that has it not; `keys` are
-    what stands in quotes.
+    what stands in quotes. `no_collection` is true where something was asked for an item that has none,
+    `unpacks` where it was to be taken apart.
     """
 
     kind: str
@@ -120,6 +122,8 @@ class Told(Struct, frozen=True):
     owner: str | None = None
     keys: tuple[str, ...] = ()
     text: str = ""
+    no_collection: bool = False
+    unpacks: bool = False
 
 
 def kind_of(error_type: str | None, text: str) -> str:
@@ -158,4 +162,6 @@ def _read(error_type: str | None, text: str) -> Told:
         owner=next(filter(None, owner.groups()), None) if owner else None,
         keys=tuple(quoted[:10]),
         text=text,
+        no_collection="subscriptable" in text or "item assignment" in text or "__getitem__" in text,
+        unpacks="unpack" in text or "destructure" in text,
     )

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-MODEL_VERSION = "1"
+MODEL_VERSION = "2"
 
 
 class CrashFrame(Struct, frozen=True, kw_only=True):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from math import log
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from hefesto_api.domain.correlation import message
+
+LONGEST: Final = 60
+SHORTEST: Final = 4  # letters of a name that another may be mistaken for
 
 if TYPE_CHECKING:
     from hefesto_api.domain.correlation.candidates import Candidate, Scene
@@ -53,6 +57,48 @@ def vocabulary(scene: Scene, one: Candidate) -> frozenset[str]:
         words.update(message.subwords(function.qualified_name))
         found = kept[id(function)] = frozenset(words)
     return found
+
+
+def mentioned(scene: Scene, one: Candidate) -> frozenset[str]:
+    """Return the attributes, items, calls and short texts that stand in a function, kept with its file."""
+    facts = scene.program.code[one.place.path]
+    kept: dict[int, frozenset[str]] = facts.__dict__.setdefault("_mentioned", {})
+    function = one.place.function
+    found = kept.get(id(function))
+    if found is None:
+        names = {*function.stores, *(text for text in function.texts if len(text) <= LONGEST)}
+        names.update(call.name for call in function.calls)
+        names.update(access.name for access in function.attributes)
+        names.update(access.name.strip("'\"") for access in function.subscripts)
+        found = kept[id(function)] = frozenset(names)
+    return found
+
+
+def misspelt(scene: Scene, name: str) -> tuple[bool, set[Candidate]]:
+    """Tell whether one candidate alone uses a missing name, and who alone sets something called almost so."""
+    near: dict[Candidate, set[str]] = {}
+    for one in scene.found.values():
+        function = one.place.function
+        given = {*function.stores, *(function.texts if scene.told.kind == message.KEY else ())}
+        if name not in function.stores and (alike := {other for other in given if is_almost(other, name)}):
+            near[one] = alike
+    wanted = {name}.union(*near.values())
+    users = Counter(other for one in scene.found.values() for other in wanted & mentioned(scene, one))
+    almost = {one for one, alike in near.items() if any(users[other] == 1 for other in alike)}
+    return users[name] == 1 and not almost, almost
+
+
+def is_almost(one: str, other: str) -> bool:
+    """Tell whether two names of some length are one but for a letter, case or underscores."""
+    if one == other or abs(len(one) - len(other)) > 2 or min(len(one), len(other)) < SHORTEST:
+        return False
+    if one.strip("_").lower() == other.strip("_").lower():
+        return True
+    short, long = sorted((one, other), key=len)
+    same = next((at for at, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
+    if len(short) == len(long):
+        return short[same + 1 :] == long[same + 1 :]
+    return short[same:] == long[same + 1 :]
 
 
 def likeness(one: Candidate, other: Candidate | None) -> float:

@@ -26,6 +26,10 @@ WEIGHTS: Final[dict[str, float]] = {
     "one of several of that name": -0.3,
     "not in the trace: called on the line": 0.9,
     "not in the trace: read on the line": 1.4,
+    "not in the trace: makes what the line works on": 1.1,
+    "not in the trace: makes what that returns": 0.0,
+    "not in the trace: sets what the line reads": 0.0,
+    "not in the trace: decorates it": 0.0,
     "not in the trace: around or within it": -0.2,
     "not in the trace: named in the message": 0.5,
     "not in the trace: of the class named": -0.2,
@@ -58,7 +62,14 @@ WEIGHTS: Final[dict[str, float]] = {
     "named like what crashed": 1.5,
     "has the name of what crashed": 0.7,
     "named in the message": 0.9,
-    "may return nothing": 1.4,
+    "may return nothing": 2.3,
+    "may have returned the nothing at fault": 1.4,
+    "always returns something": -0.8,
+    "gives the value at fault": 0.5,
+    "nobody else uses the missing name": 1.2,
+    "sets a name almost like the missing one": 2.1,
+    "an error that is mostly made where it shows": 0.7,
+    "a module's own code": -2.0,
     "has the signature": 0.3,
     "may have to implement it": 1.0,
     "gives the collection": 0.4,
@@ -86,7 +97,7 @@ WEIGHTS: Final[dict[str, float]] = {
     "was suspected wrongly before": -0.8,
 }
 NONE_OF_THESE: Final = 3.4
-SURENESS, DOUBT, LEAST_SURE = 1.4, 0.08, 0.9
+SURENESS, DOUBT, LEAST_SURE = 1.26, 0.07, 0.81
 STRONGEST_LEARNED: Final = 0.7
 OWN_COUNTS: Final = 3.0  # a verdict in the project itself is worth so many from elsewhere
 
