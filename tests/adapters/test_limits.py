@@ -279,15 +279,20 @@ from hefesto_api.adapters.limits.counts import Counts
 from hefesto_api.domain.limits import Policy, Window
 
 counts, policy = Counts(Path(sys.argv[1])), Policy("x", (Window(int(sys.argv[2]), 3600),))
+for _ in range(int(sys.argv[3])):
+    os.fork()
 while counts.acquire("a", policy).allowed:
     os.write(1, b"+")
 """
 
 
-def greedy(file: Path, limit: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", GREEDY, str(file), str(limit)], stdout=subprocess.PIPE, cwd=ROOT
-    )
+def greedy(file: Path, limit: int, forks: int = 0) -> subprocess.Popen[bytes]:
+    argv = [sys.executable, "-c", GREEDY, str(file), str(limit), str(forks)]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=ROOT)
+
+
+def test_processes_that_were_forked_with_the_file_open_count_exactly(file: Path) -> None:
+    assert len(greedy(file, 3_000, forks=2).communicate()[0]) == 3_000
 
 
 def test_processes_that_are_killed_leave_exact_counts(file: Path) -> None:
