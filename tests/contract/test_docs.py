@@ -53,3 +53,20 @@ def test_every_make_target_that_pages_name_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {name for page in PAGES for name in re.findall(r"`make ([a-z-]+)`", page.read_text())}
     assert named - targets == set()
+
+
+def test_every_test_and_requirement_that_the_page_on_security_names_exists() -> None:
+    page = (ROOT / "docs" / "security.md").read_text()
+    rows = re.findall(r"^\| (\d+\.\d+\.\d+) \| [^|]+ \| ([^|]+) \|$", page, re.MULTILINE)
+    assert len(rows) > 100
+    assert len(rows) == len({number for number, _ in rows})
+    written = {
+        name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)", path.read_text(), re.MULTILINE)
+    }
+    assert set(re.findall(r"\btest_[a-z]\w+", page)) - written == set()
+    for number, shown in rows:
+        assert re.search(r"`test_|operator|make |\]\(|differs|`docs/|`requirements/|ruff|it calls", shown), (
+            number
+        )

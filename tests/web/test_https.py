@@ -116,3 +116,10 @@ def test_every_answer_carries_the_headers(client: FlaskClient, method: str, path
     for name in expected:
         assert len(answer.headers.getlist(name)) == 1, name
     assert "Server" not in answer.headers
+
+
+@pytest.mark.parametrize("path", [ITEM, "/nowhere", "/"])
+def test_trace_is_refused(client: FlaskClient, path: str) -> None:
+    answer = client.open(path, method="TRACE", headers={"Authorization": "Bearer hef_secret"})
+    assert answer.status_code in {404, 405}
+    assert b"hef_secret" not in answer.data
