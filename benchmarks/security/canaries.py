@@ -67,7 +67,7 @@ REACHED = tuple(
         ("/api/v1/iris/sources", 201),
         ("/api/v1/iris/webhook/pagerduty", 202),
         ("/api/v1/analyze", 200),
-        (f"{AUTH}/register", 503),
+        (f"{AUTH}/login", 503),
         ("/api/v1/iris/sources", 503),
     )
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from hefesto_api.adapters import logs
+from hefesto_api.adapters.secrets import Vault
 from hefesto_api.features.intake.schemas import SourceListSchema, SourceSchema
 from hefesto_api.formats.alerts import SOURCES
+from hefesto_api.storage import alert_sources
 from tests.answers import data_of, error_of
 from tests.formats.alerts import samples
 
@@ -152,3 +156,44 @@ def test_the_token_of_an_address_is_masked_in_the_access_log(
     assert "/api/v1/iris/webhook/rollbar" in said
     assert SECRET not in said
     assert json.dumps(SECRET)[1:-1] not in said
+
+
+def stored(service: Service) -> bytes:
+    """Return all that is in the database's files."""
+    path = Path(str(service.runtime.db.url.database))
+    return b"".join(
+        each.read_bytes() for each in (path, path.with_name(f"{path.name}-wal")) if each.is_file()
+    )
+
+
+def test_a_secret_is_nowhere_in_the_database(idle: Service) -> None:
+    source = made(idle)
+    idle.client.patch(f"{PLACE}/{source['id']}", json={"token": SECRET + "2"})
+    made(idle, "pagerduty")
+    event = samples.pagerduty() | {"routing_key": SECRET}
+    assert idle.client.post("/api/v1/iris/webhook/pagerduty", json=event).status_code == 202
+    assert SECRET.encode() not in stored(idle)
+
+
+def test_a_secret_of_an_earlier_version_still_counts(idle: Service) -> None:
+    source = made(idle)
+    with idle.runtime.db.write() as session:
+        statement = sa.text("UPDATE alert_sources SET secret = :secret WHERE id = :id")
+        session.execute(statement, {"secret": "as it was stored before", "id": source["id"]})
+    assert send(idle, "as it was stored before").status_code == 202
+    assert send(idle, SECRET).status_code == 401
+
+
+def test_a_secret_whose_key_is_gone_has_the_sender_try_again(idle: Service) -> None:
+    source = made(idle)
+    sealed = Vault(["another key that is gone for good by now"]).encrypt(
+        b"x", purpose="alert source", row="x"
+    )
+    with idle.runtime.db.write() as session:
+        alert_sources.change(session, source["id"], secret=sealed)
+    answer = send(idle, SECRET)
+    assert answer.status_code == 503
+    assert "Retry-After" in answer.headers
+    assert "another key" not in answer.get_data(as_text=True)
+    made(idle, project="pay")
+    assert send(idle, SECRET).status_code == 202
