@@ -75,7 +75,7 @@ def _of_trace(crash: Crash) -> Iterator[str]:
 def _imported(
     facts: FileFacts, crash: Crash, named: frozenset[str], index: PathIndex
 ) -> Iterator[tuple[str, float]]:
-    """Yield the files that a file imports, with what they promise."""
+    """Yield the files that a file imports and that promise something: to read the others gains nothing."""
     bases = {base for one in facts.classes for base in one.bases}
     near: set[str] = set()
     for frame in crash.frames:
@@ -85,16 +85,21 @@ def _imported(
                 near.update(call.name for call in holder.calls)
                 near.update((call.receiver or "").partition(".")[0] for call in holder.calls)
     for one in facts.imports:
-        weight = 0.1
-        names = {*one.names, one.module.rpartition(".")[2]}
-        weight += 1.0 * bool(names & near) + 0.8 * bool(names & bases) + 1.0 * bool(names & named)
-        for path in modules.files_of(one.module, facts.path, facts.language, index):
-            yield path, weight
+        promise = _promise({*one.names, one.module.rpartition(".")[2]}, near, bases, named)
+        if promise:
+            for path in modules.files_of(one.module, facts.path, facts.language, index):
+                yield path, promise
         if facts.language == "python":  # `from package import module`
             for name in one.names:
                 dot = "" if one.module.endswith(".") else "."
-                for path in modules.files_of(f"{one.module}{dot}{name}", facts.path, "python", index):
-                    yield path, 0.1 + 1.0 * (name in near) + 0.8 * (name in bases) + 1.0 * (name in named)
+                if promise := _promise({name}, near, bases, named):
+                    for path in modules.files_of(f"{one.module}{dot}{name}", facts.path, "python", index):
+                        yield path, promise
+
+
+def _promise(names: set[str], near: set[str], bases: set[str], told: frozenset[str]) -> float:
+    """Weigh what is imported: used where the crash came by, a base, named in the message; most is nothing."""
+    return 1.0 * bool(names & near) + 0.8 * bool(names & bases) + 1.0 * bool(names & told)
 
 
 def _handed_on(facts: FileFacts, named: frozenset[str], index: PathIndex) -> Iterator[tuple[str, float]]:
