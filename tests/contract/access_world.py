@@ -9,8 +9,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hefesto_api.domain import clock
-from hefesto_api.storage import jobs, sessions
+from hefesto_api.domain import clock, ids
+from hefesto_api.storage import jobs, oauth_grants, sessions
+from hefesto_api.storage.oauth_grants import GrantRecord
 from hefesto_api.storage.projects import projects
 from tests.access import make_key, make_user
 from tests.answers import data_of
@@ -161,6 +162,9 @@ def _place(service: Service, slug: str) -> Place:
             now=now,
             until=now + timedelta(days=1),
         ).id
+        grant = ids.new_id()
+        given = GrantRecord(grant, oauth, user.id, ["read:findings"], 0, now, now + timedelta(days=1))
+        oauth_grants.add(session, given)
         job = jobs.enqueue(session, "unknown", {"of": slug})
         session.execute(jobs.jobs.update().where(jobs.jobs.c.id == job).values(status="dead"))
         told = session.execute(projects.select().where(projects.c.slug == slug)).mappings().one()
@@ -190,6 +194,7 @@ def _place(service: Service, slug: str) -> Place:
         "client_id": oauth,
         "user_id": user.id,
         "session_id": login,
+        "grant_id": grant,
         "email": f"{slug}@example.com",
         "function": f"find_{slug}",
     }
@@ -330,6 +335,8 @@ OF_USERS = frozenset(
         "GET /api/v1/auth/sessions",
         "DELETE /api/v1/auth/sessions",
         "DELETE /api/v1/auth/sessions/{session_id}",
+        "GET /api/v1/auth/oauth-grants",
+        "DELETE /api/v1/auth/oauth-grants/{grant_id}",
         "POST /api/v1/auth/ws-ticket",
     }
 )
