@@ -50,6 +50,7 @@ GATES = (
     Gate("audit", "1,000 edits found; one chain; nothing unaudited", planted=1),
     Gate("rotation", "secrets change their key through 20 kills", planted=1),
     Gate("canaries", "secrets of every input come out nowhere", planted=1),
+    Gate("proxy", "nginx with TLS in front: forged headers gain nothing", planted=1),
     Gate("scan", "every operation asks for credentials; no answer of 500", planted=1),
 )
 
