@@ -395,6 +395,29 @@ def _rows(service: Service) -> dict[str, int]:
         }
 
 
+def test_logins_and_their_ends_stand_in_the_audit_log(service: Service, hands: Hands) -> None:
+    person = newcomer(service)
+    first = person.refresh_token
+    person.refresh()
+    hands.move(seconds=11)
+    refused(person.refresh(first))
+    entries = data_of(service.client.get("/api/v1/audit-logs"))["audit_logs"]
+    told = {entry["action"]: entry for entry in entries}
+    started, revoked = told["session.started"], told["session.revoked"]
+    assert (started["user_id"], started["ip_address"]) == (only_user(service), HOME)
+    assert started["request_id"]
+    assert revoked["resource_id"] == started["resource_id"]
+    assert "user.created" in told
+    assert not [secret for secret in (PASSWORD, first, person.refresh_token) if secret in str(entries)]
+
+
+def only_user(service: Service) -> str:
+    """Return the id of the one who is registered."""
+    with service.runtime.db.read() as session:
+        (user,) = users.every(session)
+    return user.id
+
+
 # Guessing
 
 

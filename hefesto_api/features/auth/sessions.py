@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hefesto_api.adapters import logs
 from hefesto_api.adapters.tokens import ACCESS_SECONDS
@@ -64,7 +64,7 @@ def begin(session: Session, user: UserRecord, place: Place, now: datetime) -> tu
     refresh_token = credentials.new(credentials.REFRESH)
     sessions.add_token(session, credentials.hashed(refresh_token), started.id, until=until)
     users.logged_in(session, user.id, now)
-    actor = audit.Actor(user.id, user.name, started.id, place.ip_address, place.user_agent)
+    actor = _as_user(user, started.id)
     audit.note("session.started", "session", started.id, {"user": user.email}, actor=actor)
     return started, refresh_token
 
@@ -128,6 +128,13 @@ def revoke_others(db: Database, user_id: str, session_id: str) -> int:
 def listed(session: Session, user_id: str, present: str) -> list[dict[str, Any]]:
     """Return a user's sessions as they go over the wire, the latest used first."""
     return [_as_told(one, present) for one in sessions.of_user(session, user_id, now=clock.now())]
+
+
+def _as_user(user: UserRecord, session_id: str) -> audit.Actor:
+    """Return who acts once a stranger has become a user."""
+    act = audit.current()
+    stranger = audit.SYSTEM if act is None else act.who()
+    return structs.replace(stranger, user_id=user.id, user_name=user.email, credential=session_id)
 
 
 def _as_told(record: SessionRecord, present: str) -> dict[str, Any]:
