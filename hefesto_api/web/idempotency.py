@@ -49,7 +49,7 @@ def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _once(key: str, view: Callable[..., Any], args: Any, kwargs: Any) -> Answer:
-    scope = f"{principal().id} {request.method} {request.path}"
+    scope = f"{_who()} {request.method} {request.path}"
     with body.kept(request.environ, _limit(view)) as content:
         digest = _digest(content)
         with runtime().db.write(witnessed=False) as session:
@@ -63,6 +63,12 @@ def _once(key: str, view: Callable[..., Any], args: Any, kwargs: Any) -> Answer:
         else:
             idempotency.keep(session, scope, key, _to_keep(answer))
     return answer
+
+
+def _who() -> str:
+    """Name the caller; one who is bound to other projects since is another, and gets no former answer."""
+    caller = principal()
+    return caller.id if caller.projects is None else f"{caller.id}@{','.join(sorted(caller.projects))}"
 
 
 def _carry_out(view: Callable[..., Any], args: Any, kwargs: Any) -> Answer:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from flask import g
+from hefesto_api.domain.access import ALL_SCOPES, Principal
 from hefesto_api.storage import idempotency
 from tests.answers import data_of, error_of
 from tests.web import sample
@@ -74,3 +76,23 @@ def test_a_key_that_is_none_is_refused(client: FlaskClient, key: str) -> None:
     response = client.post(URL, json={"name": "a"}, headers={"Idempotency-Key": key})
     assert response.status_code == 422
     assert sample.made == []
+
+
+def test_who_was_bound_to_projects_since_gets_no_former_answer(app: Flask) -> None:
+    bound: list[frozenset[str] | None] = [None]
+
+    @app.before_request
+    def identify() -> None:
+        g.principal = Principal("one", "one", ALL_SCOPES, bound[0], "key")
+
+    client = app.test_client()
+    for projects, size in (
+        (None, 1),
+        (frozenset({"a"}), 2),
+        (frozenset({"a"}), 2),
+        (frozenset({"a", "b"}), 3),
+    ):
+        bound[0] = projects
+        answer = client.post("/api/v1/sample", json={"name": "x"}, headers={"Idempotency-Key": "k"})
+        assert answer.status_code == 201
+        assert len(sample.made) == size
