@@ -98,7 +98,7 @@ class _Look:
                 self._blame(f"{strand}/{_told(head.count)}", "the head of this strand was changed")
             elif strand != SEALS:
                 self._strand(head, sealed.get(strand, {}))
-        self._strangers()
+        self._strangers(sealed)
 
     def _blame(self, place: str, reason: str, order: str = "") -> None:
         self.bad.append(_Bad(place, reason, order))
@@ -212,8 +212,10 @@ class _Look:
         head = self._ends.get(strand)
         return head.pruned if head and head.is_proved(self._key) else 0
 
-    def _strangers(self) -> None:
+    def _strangers(self, sealed: dict[int, dict[int, bytes]]) -> None:
         """Blame entries of strands that there are not, and strands that were sealed and are gone."""
+        for strand in sealed.keys() - self._ends.keys():
+            self._blame(f"{strand}/1", "a strand that was sealed is missing")
         for row in self._session.execute(_PLACES):
             if row.strand not in self._ends or row.strand == SEALS:
                 self._blame(f"{row.strand}/{row.number}", "nobody wrote it")
