@@ -164,6 +164,13 @@ def test_a_hash_of_another_cost_is_made_anew_at_the_next_login(service: Service)
     assert Person(service).log_in().status_code == 200
 
 
+def test_logins_that_make_a_hash_anew_do_not_shut_each_other_out(service: Service) -> None:
+    vars(service.runtime)["passwords"] = Passwords(memory_kib=64, passes=1, turns=5)
+    make_user(service, EMAIL, password_hash=Passwords(memory_kib=32, passes=1).hash(PASSWORD))
+    answers = all_at_once(5, lambda _: Person(service).log_in())
+    assert [answer.status_code for answer in answers] == [200] * 5
+
+
 def test_a_changed_password_ends_the_other_sessions(service: Service) -> None:
     here, elsewhere = newcomer(service), Person(service, address=AWAY)
     elsewhere.log_in()

@@ -142,15 +142,19 @@ def _recognised(desk: Desk, attempt: Attempt, password: str) -> UserRecord:
 def _started(desk: Desk, attempt: Attempt, user: UserRecord, password: str) -> Issued:
     """Start the session of somebody who was recognised, unless he was shut out meanwhile."""
     renewed = _renewed_hash(desk, user, password)
-    now = clock.now()
     with desk.db.write() as session:
         present = users.find(session, user.id)
-        if present is None or not present.is_active or present.password_hash != user.password_hash:
-            raise AuthenticationRequired(WRONG)
-        if renewed is not None:
-            users.change(session, user.id, password_hash=renewed)
-        throttles.clear(session, attempt.here)
-        started, refresh_token = sessions.begin(session, present, attempt.place, now)
+        if present is not None and present.is_active and present.password_hash == user.password_hash:
+            if renewed is not None:
+                users.change(session, user.id, password_hash=renewed)
+            throttles.clear(session, attempt.here)
+            started, refresh_token = sessions.begin(session, present, attempt.place, clock.now())
+    if present is None or not present.is_active:
+        raise AuthenticationRequired(WRONG)
+    if present.password_hash != user.password_hash:  # it was changed, or another login hashed it anew
+        with desk.passwords.turn():
+            _recognised(desk, attempt._replace(user=present), password)
+        return _started(desk, attempt, present, password)
     return sessions.issued(desk, present, started.id, refresh_token)
 
 
