@@ -156,6 +156,17 @@ def test_a_database_that_machines_share_needs_a_setting(tmp_path: Path) -> None:
         _ = runtime.vault
 
 
+@pytest.mark.parametrize("auth", ["open", "required"])
+def test_a_start_that_asks_for_credentials_needs_a_key(tmp_path: Path, auth: str) -> None:
+    settings = settings_in(tmp_path, DATABASE_URL="postgresql://ada@127.0.0.1:1/shop", AUTH=auth)
+    runtime = runtimes.build(settings)
+    if auth == "open":
+        assert runtimes.examine_secrets(settings, runtime.db) is None
+    else:
+        with pytest.raises(UsageError, match="HEFESTO_SECRET_KEY"):
+            runtimes.examine_secrets(settings, runtime.db)
+
+
 def add_source(db: Database, secret: str, *, plain: bool = False) -> str:  # noqa: F811 - that fixture
     """Insert a source whose secret is this text, past the column's guard where it is not sealed."""
     with db.write() as session:
