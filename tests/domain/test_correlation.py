@@ -398,3 +398,32 @@ TypeError: 'NoneType' object is not callable
     found = correlate({"app/ring.py": body}, trace)
     assert found.suspects
     assert sum(one.probability for one in found.suspects) <= 1.0
+
+
+def test_a_group_is_not_at_fault_for_what_its_members_did() -> None:
+    files = {
+        "app/main.py": "def run(jobs):\n    errors = []\n    for job in jobs:\n        errors.append(job())\n"
+        "    raise ExceptionGroup('many', errors)\n",
+        "app/first.py": "def first(text):\n    kept = text.strip()\n    return int(kept)\n",
+        "app/second.py": "def second(found):\n    kept = dict(found)\n    return kept['k']\n",
+    }
+    trace = """  + Exception Group Traceback (most recent call last):
+  |   File "/srv/app/main.py", line 5, in run
+  |     raise ExceptionGroup('many', errors)
+  | ExceptionGroup: many (2 sub-exceptions)
+  +-+---------------- 1 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/app/first.py", line 3, in first
+    |     return int(kept)
+    | ValueError: invalid literal for int() with base 10: 'x'
+    +---------------- 2 ----------------
+    | Traceback (most recent call last):
+    |   File "/srv/app/second.py", line 3, in second
+    |     return kept['k']
+    | KeyError: 'k'
+    +------------------------------------
+"""
+    found = correlate(files, trace)
+    assert names(found)[:2] == ["first", "second"]
+    assert found.root_cause is not None
+    assert "app/first.py" in found.root_cause

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hefesto_api.domain.correlation import message
 from hefesto_api.domain.correlation.flow import HANDLER, RETURNED, Flow, follow, names_at, own_at
+from hefesto_api.domain.correlation.groups import unwrapped
 from hefesto_api.domain.correlation.program import WORD, Place, Program
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Scene:
     """A crash in its code: the candidates, and the trace's own functions from the innermost out."""
 
     def __init__(self, crash: Crash, code: Mapping[str, FileFacts]) -> None:
-        self.crash = crash
+        self.crash = crash = unwrapped(crash)
         self.program = Program.of(crash, code)
         self.told = message.read(crash)
         self.found: dict[tuple[str, str], Candidate] = {}

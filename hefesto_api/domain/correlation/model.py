@@ -27,8 +27,8 @@ class CrashFrame(Struct, frozen=True, kw_only=True):
 class Crash(Struct, frozen=True, kw_only=True):
     """An exception with its frames, outermost first, the crash last; `causes` are nearest first.
 
-    `relation` is what a cause is to what came of it: `cause`, or `context` when that happened while this
-    one was being handled.
+    `relation` is what a cause is to what came of it: `cause`, `context` when that happened while this one was
+    being handled, `suppressed`, or `member` of a group.
     """
 
     error_type: str | None = None

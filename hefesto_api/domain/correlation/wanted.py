@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from hefesto_api.domain.correlation import message, modules
+from hefesto_api.domain.correlation.groups import unwrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +30,7 @@ def wanted_paths(
     Without `code` those of the trace; with the facts of some of them, and the project's paths, also what
     the nearest of them import: what is called where the crash came by, bases, what the message names.
     """
+    crash = unwrapped(crash)
     of_trace = list(dict.fromkeys(_of_trace(crash)))[:OF_TRACE]
     found = dict.fromkeys(of_trace)
     if code and index is not None:

@@ -24,6 +24,7 @@ _LEAD: Final = re.compile(
     r"ERROR  ?|error: (?=Uncaught )|● |\[(?=\w+Error))++"
 )
 _CAUSE: Final = re.compile(r"(?:\[cause\]: |Caused by: |caused by: )")
+_CLOSING: Final = " \t]}),"
 _MEMBER: Final = re.compile(r"(?:\[errors\]: \[|Errors: \[)")
 _NO_PLACE: Final = re.compile(r"@?(?:unknown)?(?::0){1,2}$|\[native code\]$")
 _CONSOLE: Final = re.compile(r"(\S++) ((?:https?|file|resource|moz-extension)://\S+?):(\d{1,9}+)$")
@@ -156,7 +157,7 @@ def _read_console(lines: Lines, number: int, floor: int) -> Block | int:
         frames.append(found)
         at += 1
     header = headers.above(lines, number, max(floor, number - 1), _LEAD, _console)
-    return at if header is None else Block([_raised(header, frames, None, 0)], at)
+    return at if header is None else Block([_raised(header, frames, None, None)], at)
 
 
 def read(lines: Lines, number: int, floor: int) -> Block | int | None:
@@ -169,11 +170,18 @@ def read(lines: Lines, number: int, floor: int) -> Block | int | None:
         return None
     header = headers.above(lines, number, floor, _LEAD, frame)
     exceptions: list[Raised] = []
-    at, relation = number, None
+    groups: list[tuple[int, int]] = []  # the index of each open one, and how far in its members stand
+    at, relation, of = number, None, None
     while True:
         frames, at = _frames(lines, at)
-        exceptions.append(_raised(header, frames, relation, len(exceptions)))
-        following = _nested(lines, at)
+        exceptions.append(_raised(header, frames, relation, of))
+        following, of = _nested(lines, at), len(exceptions) - 1
+        if following is not None and following[1] == "member":
+            groups.append((of, _indent(lines[following[0].line])))
+        while following is None and groups:
+            of, inner = groups[-1]
+            if (following := _sibling(lines, at, inner)) is None:
+                groups.pop()
         if following is None:
             break
         header, relation, at = following
@@ -243,14 +251,31 @@ def _nested(lines: Lines, at: int) -> tuple[headers.Header, Relation, int] | Non
     return None
 
 
+def _sibling(lines: Lines, at: int, indent: int) -> tuple[headers.Header, Relation, int] | None:
+    """The next member of a group: its header stands as far in as the first one's."""
+    for number in range(at, min(at + _NOISE, len(lines))):
+        text = lines[number]
+        if not text.strip(_CLOSING):
+            continue
+        found = headers.named(_unled(text.strip())) if _indent(text) == indent else None
+        start = next((n for n in range(number + 1, number + _NOISE) if lines.made(n, frame)), None)
+        if found and start:
+            return headers.Header(found[1], found[2] or "", number), "member", start
+        return None
+    return None
+
+
+def _indent(text: str) -> int:
+    return len(text) - len(text.lstrip())
+
+
 def _raised(
-    header: headers.Header | None, frames: list[Frame], relation: Relation | None, index: int
+    header: headers.Header | None, frames: list[Frame], relation: Relation | None, of: int | None
 ) -> Raised:
     kind, message = (header.type, (header.message or "").removesuffix("]")) if header else (None, None)
     if header and header.message and not header.message.startswith("[") and "[" in header.message:
         message = header.message
     ordered = tuple(reversed(frames))
-    of = index - 1 if relation else None
     return Raised(kind, message, ordered, _crash(ordered), relation, of)
 
 
@@ -280,7 +305,7 @@ def _read_gecko(lines: Lines, number: int, floor: int) -> Block | int | None:
     header = headers.above(lines, start, floor, _LEAD, gecko)
     if not any(found.line for found in frames) or (len(frames) < 2 and header is None):
         return at
-    return Block([_raised(header, frames, None, 0)], at)
+    return Block([_raised(header, frames, None, None)], at)
 
 
 JAVASCRIPT: Final = Language(

@@ -413,3 +413,31 @@ Error: checkout failed
 )
 def test_no_frame_where_no_trace_is(text: str) -> None:
     assert list(parse(text).frames()) == []
+
+
+def test_each_error_of_an_aggregate_is_a_member_of_it() -> None:
+    trace = parse(
+        """AggregateError: All promises were rejected
+    at run (/srv/app/main.js:10:11) {
+  [errors]: [
+    Error: boom
+        at first (/srv/app/a.js:3:9) {
+      [cause]: Error: refused
+          at dial (/srv/app/net.js:2:4)
+    },
+    TypeError: Cannot read properties of undefined (reading 'x')
+        at second (/srv/app/b.js:7:5)
+  ]
+}
+RangeError: of another time
+    at later (/srv/app/c.js:1:1)
+"""
+    )
+    named = {one.message: at for at, one in enumerate(trace.exceptions)}
+    group = named["All promises were rejected"]
+    told = [(one.message, one.relation, one.of) for one in trace.exceptions if one.relation]
+    assert sorted(told, key=str) == [
+        ("Cannot read properties of undefined (reading 'x')", "member", group),
+        ("boom", "member", group),
+        ("refused", "cause", named["boom"]),
+    ]
