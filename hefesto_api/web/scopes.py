@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app, g
 
-from hefesto_api.domain.access import ANONYMOUS, SCOPES, STRANGER, Principal
+from hefesto_api.domain.access import SCOPES, STRANGER, Principal
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.web.errors import AuthenticationRequired, InsufficientPermissions
 
@@ -19,8 +19,8 @@ _KEY = "hefesto.authorize"
 
 
 def principal() -> Principal:
-    """Return who makes this request; in open mode, somebody who may do everything."""
-    return g.get("principal", ANONYMOUS)  # type: ignore[no-any-return] # flask.g is untyped
+    """Return who makes this request; before that was found out, nobody."""
+    return g.get("principal", STRANGER)  # type: ignore[no-any-return] # flask.g is untyped
 
 
 def admit(slug: str) -> None:
