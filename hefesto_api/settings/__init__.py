@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from dotenv import dotenv_values
 
 from hefesto_api.domain.errors import UsageError
-from hefesto_api.domain.veil import veiled
 from hefesto_api.settings import readers as of
 
 if TYPE_CHECKING:
@@ -261,6 +260,8 @@ def _read(item: dataclasses.Field[Any], name: str, value: str) -> Any:
     try:
         return reader.read(value.strip())
     except ValueError as error:
+        from hefesto_api.domain.veil import veiled  # noqa: PLC0415 - what is right pays for no patterns
+
         shown = "the value" if item.metadata["secret"] else veiled(repr(value))
         reason = f" ({error})" if str(error) and not item.metadata["secret"] else ""
         raise UsageError(
