@@ -14,7 +14,16 @@ from hefesto_api.features.auth.oauth.client_schemas import (
 from hefesto_api.storage.audit import audit_logs
 from tests.access import make_key, make_user
 from tests.answers import data_of, error_of
-from tests.features.oauth import BACK, CLIENTS, ask, basic, made, own_token, session_of
+from tests.features.oauth import (  # noqa: F401 - one is a fixture
+    BACK,
+    CLIENTS,
+    ask,
+    basic,
+    made,
+    oauth_service,
+    own_token,
+    session_of,
+)
 
 if TYPE_CHECKING:
     from tests.features.conftest import Service
@@ -23,7 +32,7 @@ NOBODY = "01a1feeb-5e08-7042-8dde-7e4556de83f6"
 
 
 @pytest.fixture
-def service(oauth_service: Service) -> Service:
+def service(oauth_service: Service) -> Service:  # noqa: F811 - that fixture
     """A service that asks for credentials."""
     return oauth_service
 
@@ -153,7 +162,7 @@ def test_nobody_gives_a_client_more_than_he_has(service: Service) -> None:
 
 
 def test_clients_of_others_are_not_there(service: Service) -> None:
-    mine, theirs = (make_user(service, f"{name}@example.com", "operator") for name in ("ann", "ben"))
+    mine, theirs = (make_user(service, f"{name}@example.com", "operator") for name in ("cleo", "ben"))
     client = made(service, session_of(service, mine))
     headers = session_of(service, theirs)
     for method, path in (("GET", ""), ("PATCH", ""), ("DELETE", ""), ("POST", "/rotate")):
