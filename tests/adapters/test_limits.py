@@ -156,7 +156,7 @@ def test_every_window_holds_exactly(make: Callable[..., Counts], clock: Clock, s
 
 @pytest.mark.redis
 def test_redis_holds_every_window_exactly(redis_url: str, clock: Clock) -> None:
-    redis = RedisWindows(f"hefesto+{redis_url}", now=clock)
+    redis = RedisWindows(f"hefesto+{redis_url}{PATIENT}", now=clock)
     chance = random.Random(7)  # noqa: S311 - no secret
     weigh_against_the_definition(redis.acquire, clock, chance, 800)
     redis.close()
@@ -414,12 +414,15 @@ def shared(tmp_path: Path, redis: Redis) -> Iterator[Any]:
     opened.close()
 
 
+PATIENT = "&socket_timeout=30"  # however busy the machine is that runs the tests
+
+
 @pytest.mark.redis
 def test_hosts_share_what_redis_counts(tmp_path: Path, redis: Redis) -> None:
-    hosts = []
+    hosts, url = [], redis.url + PATIENT
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        hosts.append(limiter.open_limiter(settings_for(tmp_path / name, HEFESTO_REDIS_URL=redis.url)))
+        hosts.append(limiter.open_limiter(settings_for(tmp_path / name, HEFESTO_REDIS_URL=url)))
     allowed = [host.acquire("a", FREE).allowed for host in hosts * 15]
     assert allowed == [True] * 20 + [False] * 10
     redis.kill()  # each host goes on with what it has let through itself
@@ -443,7 +446,7 @@ def test_a_redis_that_dies_and_comes_back_empty_gives_nobody_more(shared: Any, r
 
 def until_it_counts(shared: Any, redis: Redis) -> None:
     """Ask until what is asked is in Redis again."""
-    looking = RedisWindows(f"hefesto+{redis.url}")
+    looking = RedisWindows(f"hefesto+{redis.url}{PATIENT}")
     seen = policies.per_minute("y", 1_000_000)
     while not [key for key in looking.storage.keys() if looking.storage.strlen(key) > 24]:  # noqa: SIM118 - no dict
         shared.acquire("another", seen)
@@ -455,7 +458,7 @@ def until_it_counts(shared: Any, redis: Redis) -> None:
 def test_a_redis_that_fails_otherwise_is_no_failure_of_ours(shared: Any, redis: Redis, trouble: str) -> None:
     policy = policies.per_minute("x", 10)
     assert shared.acquire("a", policy).allowed
-    looking = RedisWindows(f"hefesto+{redis.url}")
+    looking = RedisWindows(f"hefesto+{redis.url}{PATIENT}")
     if trouble == "hangs":
         redis.signal(signal.SIGSTOP)
     elif trouble == "is full":
