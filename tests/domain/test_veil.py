@@ -6,7 +6,8 @@ import pytest
 from hefesto_api.domain import api_keys, credentials
 from hefesto_api.domain.veil import veiled, veiled_line
 
-KEY = api_keys.new_key()
+KEY = "hef_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklm"
+REFRESH = "hefr_0123456789-ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdef"
 JWT = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 
 
@@ -15,7 +16,7 @@ JWT = "eyJhbGciOiJFZERTQSIsImtpZCI6IjEifQ.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
     [
         (f"/api/v1/{KEY}/x", "/api/v1/hef_***/x"),
         (f"Bearer {KEY}", "Bearer hef_***"),
-        (f"{credentials.new(credentials.REFRESH)} and {JWT}.", "hefr_*** and eyJ***"),
+        (f"{REFRESH} and {JWT}.", "hefr_*** and eyJ***"),
         ("postgresql://me:pa%40ss@db/shop", "postgresql://***@db/shop"),
         ("'https://token@github.com/a/b'", "'https://***@github.com/a/b'"),
         (
@@ -35,3 +36,12 @@ def test_credentials_are_hidden_and_nothing_else(text: str, shown: str) -> None:
 def test_a_long_text_of_beginnings_is_read_in_one_go(part: str) -> None:
     text = part * 100_000
     assert len(veiled(text)) <= len(text)
+
+
+def test_what_the_service_makes_looks_like_a_credential() -> None:
+    for made in (
+        api_keys.new_key(),
+        credentials.new(credentials.REFRESH),
+        credentials.new(credentials.TICKET),
+    ):
+        assert veiled(made) == f"{made[: made.index('_') + 1]}***"
