@@ -1,8 +1,9 @@
 """What each feature adds to the logarithm of a candidate's odds.
 
 Set by hand from what each means, and adjusted by hand while crashes whose fixes are known were looked at
-(docs/correlation.md tells what that makes of the figures). Ten were moved a part of the way to where a
-regularised fit to crashes of other projects would have them; none stands where a fit left it.
+(docs/correlation.md tells what that makes of the figures). The weights of the features that follow values and
+compare names are those of a regularised fit to crashes of some forty projects, rounded; the others were held
+as they were.
 """
 
 from __future__ import annotations
