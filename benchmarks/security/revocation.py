@@ -47,9 +47,10 @@ SECRET_KEY: Final = "a key for benchmarks that is long enough to be one"  # noqa
 
 
 class Asked(NamedTuple):
-    """One request: when it was sent, by the clock of durations, and what it was answered."""
+    """One request: when it was sent and answered, by the clock of durations, and what it was answered."""
 
     at: float
+    done: float
     status: int
 
 
@@ -58,7 +59,7 @@ class Round(NamedTuple):
 
     latest: float
     asked: int
-    refused_before: int
+    refused_before: list[int]
     failed: int
     let_in_late: int
 
@@ -180,7 +181,7 @@ def measured(service: Service, held: Runtime, way: Callable[[Session, KeyRecord]
     return Round(
         latest=max(let_in, default=0.0),
         asked=len(answers),
-        refused_before=sum(one.status != 200 for one in answers if one.at < began - WITHIN / 4),
+        refused_before=[one.status for one in answers if one.status != 200 and one.done < began],
         failed=sum(one.status >= 500 or not one.status for one in answers),
         let_in_late=sum(late >= WITHIN for late in let_in),
     )
@@ -196,7 +197,7 @@ def ask(port: int, secret: str, stop: threading.Event, answers: list[Asked]) -> 
             connection.request("GET", PATH, headers=headers)
             answer = connection.getresponse()
             answer.read()
-            answers.append(Asked(at, answer.status))
+            answers.append(Asked(at, time.monotonic(), answer.status))
         except (OSError, http.client.HTTPException):  # a kept connection may end; the next is a new one
             connection.close()
     connection.close()
@@ -214,6 +215,7 @@ def judged(found: Mapping[str, list[Round]]) -> bool:
         )
         print(f"{name:<16}{len(rounds):>8}{asked:>10}{latest * 1000:>11.0f} ms{late:>10}{failed:>8}")
     every = [one for rounds in found.values() for one in rounds]
+    print(f"refused before: {[status for one in every for status in one.refused_before] or 'none'}")
     met = not any(one.let_in_late or one.failed or one.refused_before for one in every) and all(
         one.asked for one in every
     )
