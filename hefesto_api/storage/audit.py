@@ -175,16 +175,14 @@ class Ledger:
         """Write notes as the newest entries, in the transaction of what they tell of."""
         key = self._key or self._ready(session)
         head = _free_strand(session, key)
-        entries = []
         number, last = head.count, head.last_hash
         for note in notes:
             number += 1
             row = _row(head.strand, number, note, note.actor or actor)
             hashed = chain.entry_hash(key, tuple(row.values()), last)
             row["timestamp"] = datetime.fromisoformat(row["timestamp"])
-            entries.append({**row, "previous_hash": last, "hash": hashed})
+            hot.change(session, _INSERT, {**row, "previous_hash": last, "hash": hashed})
             last = hashed
-        session.execute(_INSERT, entries)
         move(session, key, head, count=number, last_hash=last)
 
     def key(self, session: Session) -> bytes | None:
@@ -243,7 +241,7 @@ def move(session: Session, key: bytes, head: Head, **changed: Any) -> None:
     """Write a strand's head anew, proved; whoever calls this holds the strand."""
     values = {name: changed.get(name, getattr(head, name)) for name in _HEAD}
     proof = _proof(key, head.strand, *values.values())
-    session.execute(_MOVE, {"of_strand": head.strand, "new_proof": proof, **_named_new(values)})
+    hot.change(session, _MOVE, {"of_strand": head.strand, "new_proof": proof, **_named_new(values)})
 
 
 def hold(session: Session, strand: int) -> Head:

@@ -36,9 +36,7 @@ def fetch(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]
     Statements are remembered: pass one that is built once, without expanding parameters.
     """
     ready = _prepared(statement, session.dialect)
-    values = {**values, **ready.fixed} if ready.fixed else values
-    found = [(name, values[name] if bind is None else bind(values[name])) for name, bind in ready.binds]
-    bound: Any = tuple(value for _, value in found) if ready.positional else dict(found)
+    bound = _bound(ready, values)
     driver: Any = session.connection.dbapi_connection
     try:
         return cast("list[tuple[Any, ...]]", driver.execute(ready.sql, bound).fetchall())
@@ -47,8 +45,25 @@ def fetch(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]
         return [tuple(row) for row in session.exec_driver_sql(ready.sql, bound)]
 
 
+def change(session: Session, statement: sa.Insert | sa.Update, values: Mapping[str, Any]) -> None:
+    """Carry out an INSERT or UPDATE that returns nothing, as `fetch` does a SELECT."""
+    ready = _prepared(statement, session.dialect)
+    bound = _bound(ready, values)
+    driver: Any = session.connection.dbapi_connection
+    try:
+        driver.execute(ready.sql, bound)
+    except (session.dialect.loaded_dbapi.Error, OverflowError, UnicodeEncodeError):
+        session.exec_driver_sql(ready.sql, bound)  # fails again, in the words of the domain
+
+
+def _bound(ready: _Prepared, values: Mapping[str, Any]) -> Any:
+    values = {**values, **ready.fixed} if ready.fixed else values
+    found = [(name, values[name] if bind is None else bind(values[name])) for name, bind in ready.binds]
+    return tuple(value for _, value in found) if ready.positional else dict(found)
+
+
 @lru_cache(maxsize=1024)
-def _prepared(statement: sa.Select[Any], dialect: sa.Dialect) -> _Prepared:
+def _prepared(statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dialect) -> _Prepared:
     compiled = cast("Any", statement.compile(dialect=dialect))
     names = compiled.positiontup if compiled.positional else compiled.binds
     binds = tuple((name, _processor(compiled.binds[name].type, dialect)) for name in names)
