@@ -144,6 +144,7 @@ def create_app(
     app.register_blueprint(oidc_routes.browsers)
     arguments.declare_queries(app)
     negotiation.declare_produced(app)
+    limits.declare(app)
     return app
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hefesto_api.adapters.limits import Limiter, open_limiter
+from hefesto_api.adapters import limits
 from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.openid import OpenId, open_provider
 from hefesto_api.adapters.passwords import Passwords
@@ -38,7 +38,7 @@ class Runtime:
 
     `seats` are for requests that wait for an analysis: some threads always stay free for the others.
     `intake` keeps what monitoring tools send, many messages in one transaction. `endings` are called before
-    the process lets go of its database.
+    the process lets go of its database. `counted_by` tells whose counts limits go by, where there are some.
     """
 
     settings: Settings
@@ -50,6 +50,7 @@ class Runtime:
     started_at: datetime = field(default_factory=clock.now)
     draining: threading.Event = field(default_factory=threading.Event)
     endings: list[Callable[[], None]] = field(default_factory=list)
+    counted_by: list[Callable[[], str]] = field(default_factory=list)
 
     @cached_property
     def vault(self) -> Vault:
@@ -87,9 +88,9 @@ class Runtime:
         return open_provider(self.settings)
 
     @cached_property
-    def limiter(self) -> Limiter:
-        """What counts calls, for limits: opened when first used."""
-        return open_limiter(self.settings)
+    def limits(self) -> limits.Address:
+        """Where calls are counted, for limits; who counts there opens it."""
+        return limits.address(self.settings)
 
     @cached_property
     def usage(self) -> UsageCounter:
@@ -103,8 +104,6 @@ class Runtime:
         for end in self.endings:
             end()
         self.usage.close()
-        if "limiter" in self.__dict__:  # it was used, and so opened
-            self.limiter.close()
         self.db.close()
 
 

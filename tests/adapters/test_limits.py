@@ -18,14 +18,16 @@ import flask
 import pytest
 from flask_limiter import Limiter as FlaskLimiter
 from hefesto_api import settings as all_settings
-from hefesto_api.adapters.limits import limiter, memory, place, windows
+from hefesto_api.adapters import limits
+from hefesto_api.adapters.limits import memory, place, windows
 from hefesto_api.adapters.limits.counts import Counts
 from hefesto_api.adapters.limits.host import HostStorage
 from hefesto_api.adapters.limits.redis import RedisWindows
+from hefesto_api.adapters.limits.shared import SharedStorage
 from hefesto_api.domain import limits as policies
 from hefesto_api.domain.errors import UsageError
 from hefesto_api.domain.limits import Policy, Window
-from limits.storage import MemoryStorage
+from limits.storage import MemoryStorage, storage_from_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -356,8 +358,16 @@ def settings_for(folder: Path, **environ: str) -> all_settings.Settings:
     return all_settings.load({"HEFESTO_RATE_LIMIT_FOLDER": str(folder), **environ}, folder)
 
 
+def open_for(settings: all_settings.Settings) -> HostStorage:
+    """Open what counts calls as the settings say."""
+    address = limits.address(settings)
+    opened = storage_from_string(address.uri, **address.options)
+    assert isinstance(opened, HostStorage)
+    return opened
+
+
 def test_the_folder_is_private_and_what_is_stale_is_removed(tmp_path: Path) -> None:
-    opened = limiter.open_limiter(settings_for(tmp_path))
+    opened = open_for(settings_for(tmp_path))
     opened.acquire("a", FREE)
     (ours,) = tmp_path.glob("hefesto-limits-*")
     assert ours.stat().st_mode & 0o777 == 0o700
@@ -368,7 +378,7 @@ def test_the_folder_is_private_and_what_is_stale_is_removed(tmp_path: Path) -> N
     user = Counts(tmp_path / f"{prefix}used" / place.FILE)
     for name in ("stale", "used"):
         os.utime(tmp_path / f"{prefix}{name}" / place.FILE, (0, 0))
-    other = limiter.open_limiter(settings_for(tmp_path, HEFESTO_DATABASE_URL="sqlite:///other.db"))
+    other = open_for(settings_for(tmp_path, HEFESTO_DATABASE_URL="sqlite:///other.db"))
     left = {folder.name.removeprefix(prefix) for folder in tmp_path.glob(f"{prefix}*")}
     assert {"recent", "used"} < left
     assert "stale" not in left
@@ -381,7 +391,7 @@ def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
     place.file_for(settings).parent.chmod(0o777)
     with pytest.raises(OSError, match="alone"):
         place.file_for(settings)
-    opened = limiter.open_limiter(settings)  # counts by process instead
+    opened = open_for(settings)  # counts by process instead
     assert [opened.acquire("a", policies.per_minute("x", 2)).allowed for _ in range(3)] == [True, True, False]
     opened.close()
 
@@ -389,12 +399,12 @@ def test_a_folder_that_others_may_write_to_is_not_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["redis://host:port/0", "redis://host/0?socket_timeout=soon"])
 def test_an_address_that_is_none_is_refused_at_start(tmp_path: Path, url: str) -> None:
     with pytest.raises(UsageError, match="HEFESTO_REDIS_URL"):
-        limiter.open_limiter(settings_for(tmp_path, HEFESTO_REDIS_URL=url))
+        open_for(settings_for(tmp_path, HEFESTO_REDIS_URL=url))
 
 
 @pytest.mark.redis
 def test_a_redis_that_is_not_there_yet_is_no_reason_not_to_start(tmp_path: Path) -> None:
-    opened = limiter.open_limiter(settings_for(tmp_path, HEFESTO_REDIS_URL=f"unix://{tmp_path}/nobody"))
+    opened = open_for(settings_for(tmp_path, HEFESTO_REDIS_URL=f"unix://{tmp_path}/nobody"))
     assert [opened.acquire("a", policies.per_minute("x", 2)).allowed for _ in range(3)] == [True, True, False]
     opened.close()
 
@@ -407,9 +417,10 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
 
 
 @pytest.fixture
-def shared(tmp_path: Path, redis: Redis) -> Iterator[Any]:
+def together(tmp_path: Path, redis: Redis) -> Iterator[SharedStorage]:
     """What counts in that Redis, and on this host."""
-    opened = limiter.open_limiter(settings_for(tmp_path, HEFESTO_REDIS_URL=redis.url))
+    opened = open_for(settings_for(tmp_path, HEFESTO_REDIS_URL=redis.url))
+    assert isinstance(opened, SharedStorage)
     yield opened
     opened.close()
 
@@ -422,7 +433,7 @@ def test_hosts_share_what_redis_counts(tmp_path: Path, redis: Redis) -> None:
     hosts, url = [], redis.url + PATIENT
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        hosts.append(limiter.open_limiter(settings_for(tmp_path / name, HEFESTO_REDIS_URL=url)))
+        hosts.append(open_for(settings_for(tmp_path / name, HEFESTO_REDIS_URL=url)))
     allowed = [host.acquire("a", FREE).allowed for host in hosts * 15]
     assert allowed == [True] * 20 + [False] * 10
     redis.kill()  # each host goes on with what it has let through itself
@@ -433,31 +444,35 @@ def test_hosts_share_what_redis_counts(tmp_path: Path, redis: Redis) -> None:
 
 
 @pytest.mark.redis
-def test_a_redis_that_dies_and_comes_back_empty_gives_nobody_more(shared: Any, redis: Redis) -> None:
+def test_a_redis_that_dies_and_comes_back_empty_gives_nobody_more(
+    together: SharedStorage, redis: Redis
+) -> None:
     policy, allowed = policies.per_minute("x", 60), 0
     for _ in range(3):
-        allowed += sum(shared.acquire("a", policy).allowed for _ in range(15))
+        allowed += sum(together.acquire("a", policy).allowed for _ in range(15))
         redis.kill()
-        allowed += sum(shared.acquire("a", policy).allowed for _ in range(15))
+        allowed += sum(together.acquire("a", policy).allowed for _ in range(15))
         redis.start()
-        until_it_counts(shared, redis)
+        until_it_counts(together, redis)
     assert allowed == 60
 
 
-def until_it_counts(shared: Any, redis: Redis) -> None:
+def until_it_counts(together: SharedStorage, redis: Redis) -> None:
     """Ask until what is asked is in Redis again."""
     looking = RedisWindows(f"hefesto+{redis.url}{PATIENT}")
     seen = policies.per_minute("y", 1_000_000)
     while not [key for key in looking.storage.keys() if looking.storage.strlen(key) > 24]:  # noqa: SIM118 - no dict
-        shared.acquire("another", seen)
+        together.acquire("another", seen)
     looking.close()
 
 
 @pytest.mark.redis
 @pytest.mark.parametrize("trouble", ["hangs", "is full", "forgets the script"])
-def test_a_redis_that_fails_otherwise_is_no_failure_of_ours(shared: Any, redis: Redis, trouble: str) -> None:
+def test_a_redis_that_fails_otherwise_is_no_failure_of_ours(
+    together: SharedStorage, redis: Redis, trouble: str
+) -> None:
     policy = policies.per_minute("x", 10)
-    assert shared.acquire("a", policy).allowed
+    assert together.acquire("a", policy).allowed
     looking = RedisWindows(f"hefesto+{redis.url}{PATIENT}")
     if trouble == "hangs":
         redis.signal(signal.SIGSTOP)
@@ -465,6 +480,6 @@ def test_a_redis_that_fails_otherwise_is_no_failure_of_ours(shared: Any, redis: 
         looking.storage.config_set("maxmemory", "1")
     else:
         looking.storage.script_flush()
-    assert [shared.acquire("a", policy).allowed for _ in range(12)] == [True] * 9 + [False] * 3
+    assert [together.acquire("a", policy).allowed for _ in range(12)] == [True] * 9 + [False] * 3
     redis.signal(signal.SIGCONT)
     looking.close()

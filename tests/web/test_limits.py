@@ -8,8 +8,7 @@ import pytest
 import sqlalchemy as sa
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
-from hefesto_api.adapters.limits.host import HostStorage
-from hefesto_api.adapters.limits.limiter import HostLimiter
+from hefesto_api.adapters.limits import ALONE, Address
 from hefesto_api.app import FEATURES, create_app
 from hefesto_api.domain.errors import UsageError
 from hefesto_api.features.health import routes as health
@@ -55,7 +54,7 @@ def make(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., FlaskClient]]:
     def make_client(features: Any = (sample,), *, keys: bool = False, **environ: str) -> FlaskClient:
         given = {"HEFESTO_AUTH": "open", "HEFESTO_SECRET_KEY": SECRET_KEY, **environ}
         runtime = runtimes.build(all_settings.load(given, tmp_path))
-        runtime.__dict__["limiter"] = HostLimiter(HostStorage(now=clock))  # where it keeps what it has opened
+        runtime.__dict__["limits"] = Address(ALONE, {"now": clock})  # where it keeps what it has found
         opened.append(runtime)
         if keys:
             migrate.upgrade(runtime.db)

@@ -1,4 +1,4 @@
-"""The storage of several hosts: the same counts in Redis, weighed and counted by one script there."""
+"""The same counts in Redis, weighed and counted by one script there."""
 
 from __future__ import annotations
 
@@ -78,9 +78,9 @@ return {allowed, decisive, least, wait + 1}
 
 
 class RedisWindows(RedisStorage):
-    """`hefesto+redis://host:port/db`, and so on for rediss and unix; `now` overrules Redis' own clock."""
+    """What several hosts share, without what holds when it fails; `now` overrules Redis' own clock."""
 
-    STORAGE_SCHEME = ["hefesto+redis", "hefesto+rediss", "hefesto+unix"]  # noqa: RUF012 - as the library has it
+    STORAGE_SCHEME = []  # noqa: RUF012 - it is opened with the host's counts beside it: see `shared`
     PREFIX = f"hefesto:limits:{VERSION}"
 
     _script: Script
