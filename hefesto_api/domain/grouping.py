@@ -8,7 +8,7 @@ way to them.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 
 from msgspec import Struct
@@ -20,6 +20,7 @@ _MOST_FRAMES = 30  # innermost, that tell one crash from another
 _MOST_ERRORS = 5  # of a chain, that differ
 _MOST_READ = 50
 _LONGEST_MESSAGE = 2_000  # characters looked at
+_LONGEST_TRAIT = 500
 _TELLING = 3  # characters of a name that no minifier made
 
 _QUOTED = r"""(?<!\w)(?:'[^'\n]*+'|"[^"\n]*+"|`[^`\n]*+`)(?!\w)"""
@@ -48,6 +49,27 @@ _QUALIFIED = re.compile(r"^.*(?:[.\\/$]|::)(?=\w)")
 _BUILD = re.compile(r"[._-](?=[a-zA-Z]*+\d)[0-9a-zA-Z]{6,}+(?=[._-])|\d{4,}")
 
 
+class Traits(Struct, frozen=True):
+    """What differs between occurrences of one cause; people part alerts by it. Empty where nothing was said.
+
+    `message` is without values that differ each time, `stack` a digest of every call, ours or not.
+    """
+
+    message: str = ""
+    stack: str = ""
+    error_type: str = ""
+    service_name: str = ""
+    environment: str = ""
+    group: str = ""
+
+
+class Grouped(Struct, frozen=True):
+    """What an alert is grouped by, and its traits besides."""
+
+    fingerprint: str
+    traits: Traits
+
+
 class _Step(Struct, frozen=True):
     """One call of a stack, as far as it counts."""
 
@@ -70,8 +92,18 @@ def fingerprint(incoming: IncomingAlert, in_project: traces.IsInApp | None = Non
     the sender or a guess takes for the application's, else all. Without: the sender's own group, else the
     message without its values, with type and service.
     """
-    told = "\0".join(_parts(incoming, in_project))
-    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+    return _digest(_parts(incoming, _errors(incoming), in_project))
+
+
+def grouped(incoming: IncomingAlert, in_project: traces.IsInApp | None = None) -> Grouped:
+    """Return the fingerprint of an alert and its traits: its stack is read once for both."""
+    errors = _errors(incoming)
+    return Grouped(_digest(_parts(incoming, errors, in_project)), _traits(incoming, errors))
+
+
+def basis(incoming: IncomingAlert) -> str:
+    """Tell what an alert is grouped by: `stack`, `group` (the sender's) or `words`."""
+    return next(_parts(incoming, _errors(incoming), None))
 
 
 def plain_message(text: str) -> str:
@@ -97,8 +129,28 @@ def plain_place(file: str) -> str:
     return _BUILD.sub("", "/".join(path.rstrip("/").split("/")[-2:]))
 
 
-def _parts(incoming: IncomingAlert, in_project: traces.IsInApp | None) -> Iterator[str]:
-    errors = _errors(incoming)
+def _digest(parts: Iterable[str]) -> str:
+    told = "\0".join(parts)
+    return blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def _traits(incoming: IncomingAlert, errors: Sequence[_Error]) -> Traits:
+    said = plain_message(incoming.error_message or "") or (errors[0].message if errors else "")
+    steps = [f"{one.place}\t{one.function}" for error in errors for one in map(_step, error.frames)]
+    group = f"{incoming.source}:{incoming.group_id}" if incoming.group_id is not None else ""
+    return Traits(
+        message=(said or plain_message(incoming.description or incoming.title))[:_LONGEST_TRAIT],
+        stack=_digest(steps) if steps else "",
+        error_type=plain_type(incoming.error_type or "")[:_LONGEST_TRAIT],
+        service_name=(incoming.service_name or "")[:_LONGEST_TRAIT],
+        environment=(incoming.environment or "")[:_LONGEST_TRAIT],
+        group=group[:_LONGEST_TRAIT],
+    )
+
+
+def _parts(
+    incoming: IncomingAlert, errors: Sequence[_Error], in_project: traces.IsInApp | None
+) -> Iterator[str]:
     if any(error.frames for error in errors):
         yield "stack"
         yield from _of_stack(errors, in_project)

@@ -11,6 +11,7 @@ from hefesto_api.domain.alert import AlertState, IncomingAlert, IncomingDeployme
 from hefesto_api.storage import alert_changes, alerts, deployments, jobs, projects
 
 if TYPE_CHECKING:
+    from hefesto_api.domain.grouping import Traits
     from hefesto_api.storage.alert_homes import Home, Homes
     from hefesto_api.storage.base import Session
 
@@ -23,6 +24,7 @@ class Planned(Struct, frozen=True):
     item: IncomingAlert | IncomingDeployment
     home: Home
     fingerprint: str = ""
+    traits: Traits | None = None
 
 
 class Effect(Struct, frozen=True):
@@ -39,7 +41,8 @@ def plan(item: IncomingAlert | IncomingDeployment, home: Home, homes: Homes) -> 
     """Work out, before a transaction, what takes long: an alert's fingerprint."""
     if isinstance(item, IncomingDeployment):
         return Planned(item, home)
-    return Planned(item, home, grouping.fingerprint(item, homes.is_ours(home)))
+    found = grouping.grouped(item, homes.is_ours(home))
+    return Planned(item, home, found.fingerprint, found.traits)
 
 
 def carry_out(session: Session, planned: list[Planned]) -> list[Effect]:
@@ -70,7 +73,9 @@ def _one(session: Session, planned: Planned, project_id: str) -> Effect:
     if item.state is AlertState.RESOLVED:
         ended = alert_changes.end(session, project_id, item, planned.fingerprint)
         return Effect("resolved" if ended else "unknown", ended)
-    recorded = alerts.record(session, project_id, item, planned.fingerprint, announced=False)
+    recorded = alerts.record(
+        session, project_id, item, planned.fingerprint, traits=planned.traits, announced=False
+    )
     if recorded.is_repeat_delivery:
         return Effect("repeated", recorded.alert_id)
     if not recorded.is_new:

@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from hefesto_api.storage import alert_lists
 from hefesto_api.storage.alert_lists import Filter
 from hefesto_api.storage.alerts import RESOLVED, alerts
 from hefesto_api.storage.base import Session
+from hefesto_api.storage.moments import seconds_between
 from hefesto_api.storage.projects import projects
 
 SHOWN = 10
@@ -21,26 +20,6 @@ FLAPPING = 3  # times that a trouble began within the week
 WEEK = timedelta(days=7)
 STANDING = timedelta(days=1)
 _a = alerts.c
-
-
-class seconds_between(FunctionElement[float]):  # noqa: N801 - used as a function in selects
-    """The seconds from one instant to another."""
-
-    type = sa.Float()
-    inherit_cache = True
-    name = "seconds_between"
-
-
-@compiles(seconds_between)
-def _on_sqlite(element: seconds_between, compiler: Any, **options: Any) -> str:
-    begun, ended = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"((julianday({ended}) - julianday({begun})) * 86400.0)"
-
-
-@compiles(seconds_between, "postgresql")
-def _on_postgresql(element: seconds_between, compiler: Any, **options: Any) -> str:
-    begun, ended = (compiler.process(clause, **options) for clause in element.clauses)
-    return f"extract(epoch FROM {ended} - {begun})::double precision"
 
 
 def counts(session: Session, wanted: Filter) -> dict[str, dict[str, int]]:

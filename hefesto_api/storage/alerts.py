@@ -13,11 +13,12 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import clock, grouping, ids
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
+from hefesto_api.domain.grouping import Traits
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alert_history, outbox
+from hefesto_api.storage import alert_history, alert_occurrences, outbox
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.projects import projects
@@ -138,11 +139,12 @@ def record(
     *,
     now: datetime | None = None,
     announced: bool = True,
+    traits: Traits | None = None,
 ) -> Recorded:
     """Keep a firing alert: a new row, one more occurrence of an open one, or (told before) nothing.
 
     Writes the history of a new one and, unless the caller does it (`announced` False, for events belong
-    late in a transaction), its event `alert.created`; queues nothing.
+    late in a transaction), its event `alert.created`; queues nothing. `traits` are found when not given.
     """
     moment = now or clock.now()
     made_id = ids.new_id()
@@ -156,6 +158,8 @@ def record(
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
     deliveries.fired(session, project_id, incoming, alert_id)
+    told = alert_occurrences.told(incoming, fingerprint, traits or grouping.grouped(incoming).traits)
+    alert_occurrences.add(session, project_id, alert_id, told, moment)
     is_regression = is_new and _begin(session, alert_id, moment)
     if is_new and announced:
         announce(session, "created", alert_id)

@@ -2,9 +2,11 @@
 
 from hefesto_api.storage.alert_deliveries import alert_deliveries, alert_groups
 from hefesto_api.storage.alert_history import alert_history
+from hefesto_api.storage.alert_occurrences import alert_occurrences, alert_samples
 from hefesto_api.storage.alert_sources import alert_sources
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
+from hefesto_api.storage.anomalies import anomalies, baseline_recalc_schedule, baselines, metric_points
 from hefesto_api.storage.api_key_usage import api_key_usage
 from hefesto_api.storage.api_keys import api_key_secrets, api_keys
 from hefesto_api.storage.audit import audit_keys, audit_logs, audit_seals, audit_strands
@@ -13,6 +15,7 @@ from hefesto_api.storage.code_facts import code_facts
 from hefesto_api.storage.contents import contents, functions, project_files
 from hefesto_api.storage.correlations import alert_suspects, correlations, finding_incidents
 from hefesto_api.storage.deployments import deployment_verdicts, deployments
+from hefesto_api.storage.executions import scheduled_job_execution
 from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
 from hefesto_api.storage.history import histories, history_changes, history_commits, history_paths
@@ -21,6 +24,7 @@ from hefesto_api.storage.identities import identities
 from hefesto_api.storage.intake import intake, intake_bodies
 from hefesto_api.storage.jobs import jobs
 from hefesto_api.storage.learning import correlation_feedback, learned_counts
+from hefesto_api.storage.monitoring import gauge_minutes, request_minutes
 from hefesto_api.storage.oauth_clients import oauth_clients
 from hefesto_api.storage.oauth_grants import oauth_codes, oauth_grants, oauth_refresh_tokens
 from hefesto_api.storage.outbox import outbox
@@ -41,12 +45,15 @@ __all__ = [
     "alert_deliveries",
     "alert_groups",
     "alert_history",
+    "alert_occurrences",
+    "alert_samples",
     "alert_sources",
     "alert_suspects",
     "alerts",
     "analyses",
     "analysis_chunks",
     "analysis_inputs",
+    "anomalies",
     "api_key_secrets",
     "api_key_usage",
     "api_keys",
@@ -55,6 +62,8 @@ __all__ = [
     "audit_seals",
     "audit_strands",
     "backup_codes",
+    "baseline_recalc_schedule",
+    "baselines",
     "batches",
     "code_facts",
     "contents",
@@ -70,6 +79,7 @@ __all__ = [
     "finding_links",
     "findings",
     "functions",
+    "gauge_minutes",
     "histories",
     "history_changes",
     "history_commits",
@@ -83,6 +93,7 @@ __all__ = [
     "learned_counts",
     "line_counts",
     "metadata",
+    "metric_points",
     "oauth_clients",
     "oauth_codes",
     "oauth_grants",
@@ -91,6 +102,8 @@ __all__ = [
     "project_files",
     "projects",
     "refresh_tokens",
+    "request_minutes",
+    "scheduled_job_execution",
     "schedules",
     "second_factors",
     "secret_keys",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from hefesto_api.domain import clock
 from hefesto_api.storage import (
     alert_deliveries,
+    alert_occurrences,
     api_key_usage,
     api_keys,
     code_facts,
@@ -59,6 +60,7 @@ def run(db: Database) -> None:
     _until_none_is_left(db, lambda session: jobs.purge(session, now - ENDED_JOBS))
     _until_none_is_left(db, lambda session: intake.purge(session, now - READ_MESSAGES))
     _until_none_is_left(db, lambda session: alert_deliveries.purge(session, now - TOLD_ALERTS))
+    _until_none_is_left(db, lambda session: alert_occurrences.purge(session, now - alert_occurrences.KEPT))
     _until_none_is_left(db, lambda session: code_facts.sweep(session, now - FACTS_OF_CODE))
     _until_none_is_left(db, lambda session: learning.sweep(session, now - REPLACED_CORRELATIONS))
     _until_none_is_left(db, lambda session: sessions.purge(session, now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.features.alerts import changes, schemas, service
+from hefesto_api.features.alerts import changes, course, schemas, service
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
@@ -82,6 +82,32 @@ def read_alert(alert_id: UUID) -> Any:
     with runtime().db.read() as session:
         item = service.read(session, str(alert_id), principal().projects)
         return success(to_json(service.detail(session, item)))
+
+
+@blp.route("/<uuid:alert_id>/occurrences", methods=["GET"])
+@require("read:alerts")
+@blp.arguments(schemas.OccurrencesQuery, location="query")
+@blp.response(200, schemas.OccurrenceListSchema)
+def list_occurrences(query: dict[str, Any], alert_id: UUID) -> Any:
+    """List the single occurrences of an alert, the latest first; each is kept for 30 days."""
+    found = course.occurrences(runtime().db, str(alert_id), query, principal().projects)
+    return page_answer(
+        "occurrences",
+        found.items,
+        query["page"],
+        total_count=found.total,
+        total_exact=found.exact,
+        next_key=found.next_key,
+    )
+
+
+@blp.route("/<uuid:alert_id>/timeline", methods=["GET"])
+@require("read:alerts")
+@blp.arguments(schemas.TimelineQuery, location="query")
+@blp.response(200, schemas.TimelineSchema)
+def read_timeline(query: dict[str, Any], alert_id: UUID) -> Any:
+    """Show how often an alert occurred over time, beside deployments and what was done about it."""
+    return success(to_json(course.timeline(runtime().db, str(alert_id), query, principal().projects)))
 
 
 @blp.route("/<uuid:alert_id>/acknowledge", methods=["POST"])

@@ -12,6 +12,7 @@ from hefesto_api.domain.finding import Severity
 from hefesto_api.features.alerts.changes import MOST_AT_ONCE
 from hefesto_api.features.alerts.service import ALL, ITEM
 from hefesto_api.storage.alert_lists import SORTS
+from hefesto_api.storage.alert_occurrences import ITEM as OCCURRENCE
 from hefesto_api.storage.alerts import STATUSES
 from hefesto_api.web import fields
 from hefesto_api.web.paging import PageQuery, list_schema
@@ -119,6 +120,86 @@ class AlertsQuery(PageQuery, _Filters):
 
 class SummaryQuery(_Filters):
     """Which alerts to add up: all of them by default."""
+
+
+class OccurrenceSchema(Schema):
+    """One occurrence of an alert; `alert_id` is the sender's, a text that was not said is empty.
+
+    `fingerprint` is what grouping made of it, `stack` a digest of every call: what tells it from others.
+    """
+
+    id = basic.UUID(required=True)
+    timestamp = basic.DateTime(required=True)
+    received_at = basic.DateTime(required=True)
+    source = basic.String(required=True)
+    alert_id = basic.String(required=True)
+    severity = basic.String(required=True, validate=ma.validate.OneOf(_SEVERITIES))
+    error_type = basic.String(required=True)
+    message = basic.String(required=True)
+    service_name = basic.String(required=True)
+    environment = basic.String(required=True)
+    release = basic.String(required=True, allow_none=True)
+    commit_hash = basic.String(required=True, allow_none=True)
+    affected_users = basic.Integer(required=True, allow_none=True)
+    fingerprint = basic.String(required=True)
+    stack = basic.String(required=True)
+    group = basic.String(required=True)
+
+
+class OccurrencesQuery(PageQuery):
+    """Which part of the occurrences is wanted."""
+
+    FIELDS = OCCURRENCE
+
+
+OccurrenceListSchema = list_schema("OccurrenceList", OccurrenceSchema, plural="occurrences")
+
+
+class TimelineQuery(Schema):
+    """The stretch to show: by default from the first occurrence until now, or until a while after its end."""
+
+    start_date = fields.Moment()
+    end_date = fields.Moment(end=True)
+
+
+class _PeriodSchema(Schema):
+    """From where to where the buckets reach."""
+
+    start = basic.DateTime(required=True)
+    end = basic.DateTime(required=True)
+
+
+class _BucketSchema(Schema):
+    """How often the alert occurred from one moment to the next bucket's."""
+
+    start = basic.DateTime(required=True)
+    count = basic.Integer(required=True)
+
+
+class _MarkerSchema(Schema):
+    """A deployment of the alert's project."""
+
+    id = basic.UUID(required=True)
+    environment = basic.String(required=True)
+    commit_hash = basic.String(required=True, allow_none=True)
+    release = basic.String(required=True, allow_none=True)
+    deployed_at = basic.DateTime(required=True)
+
+
+class TimelineSchema(Schema):
+    """The course of an alert in at most 120 buckets; occurrences from before `complete_since` are not kept.
+
+    `deployments` are the latest 200 of the project in the period, `changes` what its history holds of it.
+    """
+
+    alert_id = basic.UUID(required=True)
+    period = basic.Nested(_PeriodSchema, required=True)
+    complete_since = basic.DateTime(required=True)
+    bucket_seconds = basic.Integer(required=True)
+    total = basic.Integer(required=True)
+    buckets = basic.List(basic.Nested(_BucketSchema), required=True)
+    deployments = basic.List(basic.Nested(_MarkerSchema), required=True)
+    changes = basic.List(basic.Nested(AlertHistoryEntrySchema), required=True)
 
 
 AlertListSchema = list_schema("AlertList", AlertItemSchema, plural="alerts")

@@ -16,6 +16,7 @@ from hefesto_api.storage.alerts import STATUSES
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from hefesto_api.storage.alert_history import HistoryEntry
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
 
@@ -74,27 +75,29 @@ def read(session: Session, alert_id: str, allowed: Collection[str] | None) -> Li
 def detail(session: Session, item: ListedAlert) -> dict[str, Any]:
     """Return all that is known of an alert: its item, the first message's trace, and its history."""
     record = alerts.get(session, item.id)
-    told = record.received()
+    first = record.received()
     return {
         **structs.asdict(item),
         "group_id": record.group_id,
-        "description": told.description,
+        "description": first.description,
         "release": record.release,
         "commit_hash": record.commit_hash,
-        "stacktrace": told.stacktrace,
-        "frames": msgspec.to_builtins(told.frames),
-        "links": msgspec.to_builtins(told.links),
+        "stacktrace": first.stacktrace,
+        "frames": msgspec.to_builtins(first.frames),
+        "links": msgspec.to_builtins(first.links),
         "resolved_by": record.resolved_by,
         "regression_of": record.regression_of,
-        "history": [
-            {
-                "timestamp": clock.rfc3339(entry.timestamp),
-                "action": entry.action,
-                "user": entry.user,
-                "details": entry.details,
-            }
-            for entry in alert_history.of(session, item.id)
-        ],
+        "history": [told(entry) for entry in alert_history.of(session, item.id)],
+    }
+
+
+def told(entry: HistoryEntry) -> dict[str, Any]:
+    """Return an entry of an alert's history as it goes over the wire."""
+    return {
+        "timestamp": clock.rfc3339(entry.timestamp),
+        "action": entry.action,
+        "user": entry.user,
+        "details": entry.details,
     }
 
 
