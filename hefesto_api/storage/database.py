@@ -173,6 +173,11 @@ class Database:
         lock = self._open().turn
         return lock.acquisitions, lock.seconds_waited, lock.queue_length
 
+    @property
+    def is_open(self) -> bool:
+        """Whether this process has used it."""
+        return self._doors is not None
+
     def close(self) -> None:
         """Close the idle connections; the next use opens new ones."""
         if self._doors is not None and self._doors.pid == os.getpid():

@@ -241,6 +241,13 @@ def counts(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(_COUNTS)}
 
 
+def waiting(session: Session, *, now: datetime | None = None) -> tuple[int, float]:
+    """Return how many jobs wait, and for how many seconds the one that is due longest has been."""
+    moment = now or clock.now()
+    number, oldest = session.execute(_WAITING_SINCE, {"now": moment}).one()
+    return number, 0.0 if oldest is None else max((moment - oldest).total_seconds(), 0.0)
+
+
 def purge(session: Session, before: datetime, *, limit: int = 1000) -> int:
     """Delete at most `limit` jobs that succeeded or were cancelled before a time; return how many."""
     return session.execute(_PURGE, {"before": before, "limit": limit}).rowcount
@@ -344,6 +351,9 @@ _REAP = (
     .returning(jobs.c.id, jobs.c.status)
 )
 _COUNTS = sa.select(jobs.c.status, sa.func.count()).group_by(jobs.c.status)
+_WAITING_SINCE = sa.select(
+    sa.func.count(), sa.func.min(sa.case((jobs.c.run_at <= _NOW, jobs.c.run_at)), type_=UtcDateTime)
+).where(jobs.c.status == _IS_QUEUED)
 _PURGE = sa.delete(jobs).where(
     jobs.c.id.in_(
         sa.select(jobs.c.id)
