@@ -141,7 +141,7 @@ class Recalculation(Struct, frozen=True):
 def take(session: Session, measure: Measure, point: Point) -> AnomalyRecord | None:
     """Keep a point and follow it; return the anomaly that it opens, which the outbox is told of."""
     row = {**measure._asdict(), "at": point.at, "value": point.value}
-    if session.execute(_keep(session.dialect.name, metric_points), row).rowcount != 1:
+    if session.execute(_keep(session.dialect.name, metric_points).returning(_p.at), row).first() is None:
         return None
     held = session.execute(_HELD, measure._asdict()).first()
     if held is None:
@@ -150,7 +150,7 @@ def take(session: Session, measure: Measure, point: Point) -> AnomalyRecord | No
     if held.seen_at >= point.at:  # it comes late, and is only learned from
         return None
     before = msgspec.convert(held.state, State)
-    band = msgspec.convert(held.known, Baseline).band(point.at)
+    band = msgspec.convert(held.known, Baseline, strict=False).band(point.at)
     after = before if band is None else baseline.follow(before, point, band)
     opened, anomaly_id = _settled(session, measure, held.anomaly_id, before.open, after.open, point.at)
     values = {
@@ -191,9 +191,10 @@ def points(session: Session, measure: Measure, since: datetime) -> list[Point]:
     return [Point(*row) for row in session.execute(_POINTS, {**measure._asdict(), "since": since})]
 
 
-def known_projects(session: Session, metric: str) -> list[str]:
-    """Return the ids of the projects that a metric was measured of."""
-    return list(session.execute(sa.select(_b.project_id).where(_b.metric == metric)).scalars())
+def seen(session: Session, metric: str) -> dict[str, datetime]:
+    """Return of which projects a metric was measured, and when that was last."""
+    rows = session.execute(sa.select(_b.project_id, _b.seen_at).where(_b.metric == metric))
+    return {row.project_id: row.seen_at for row in rows}
 
 
 def latest(session: Session, measure: Measure) -> datetime | None:
@@ -206,8 +207,9 @@ def every_baseline(session: Session, project_ids: Sequence[str] | None) -> list[
     """Return what is known of each measure that may be seen: of the service, and of some projects or all."""
     names = ("metric", "project_id", "known", "learned_at", "seen_at", "value")
     statement = sa.select(*(_b[name] for name in names)).where(*_seen(_b, project_ids))
-    rows = session.execute(statement.order_by(_b.metric, _b.project_id)).mappings()
-    return [msgspec.convert(dict(row), BaselineRecord, strict=False) for row in rows]
+    rows = session.execute(statement.order_by(_b.metric, _b.project_id))
+    found = (dict(zip(names, row, strict=True)) for row in rows)
+    return [msgspec.convert(one, BaselineRecord, strict=False) for one in found]
 
 
 def page(

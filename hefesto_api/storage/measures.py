@@ -35,6 +35,15 @@ class Standing(NamedTuple):
     certainty: int
 
 
+class OfProject(NamedTuple):
+    """How many findings of a severity stand in a project, and the sum of their confidences."""
+
+    project_id: str
+    severity: str
+    findings: int
+    certainty: int
+
+
 class DayChange(NamedTuple):
     """What a day changed: `change` and `certainty` by severity."""
 
@@ -93,6 +102,17 @@ def standing(session: Session, project_ids: Sequence[str] | None) -> list[Standi
         .having(sa.func.sum(some.findings) != 0)
     )
     return [Standing(*row) for row in session.execute(statement)]
+
+
+def standing_of_each(session: Session, project_ids: Sequence[str]) -> list[OfProject]:
+    """Return what stands now in each of some projects, by severity."""
+    keys = (_c.project_id, _c.severity)
+    statement = (
+        sa.select(*keys, _sum(_c.findings), _sum(_c.certainty))
+        .where(_c.project_id.in_(project_ids), _c.status.in_(STANDING))
+        .group_by(*keys)
+    )
+    return [OfProject(*row) for row in session.execute(statement)]
 
 
 def changes_since(session: Session, project_ids: Sequence[str] | None, day: str) -> list[Standing]:

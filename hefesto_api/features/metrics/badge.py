@@ -6,8 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from hefesto_api.domain import clock
-from hefesto_api.features.metrics import quality
-from hefesto_api.storage import measures
+from hefesto_api.storage import measures, quality
 
 if TYPE_CHECKING:
     from hefesto_api.storage.base import Session

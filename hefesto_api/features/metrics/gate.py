@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain.errors import Conflict, NotFound
 from hefesto_api.domain.finding import Severity
-from hefesto_api.features.metrics import quality
-from hefesto_api.storage import analyses, new_findings
+from hefesto_api.storage import analyses, new_findings, quality
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

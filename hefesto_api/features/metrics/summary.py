@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import Invalid
 from hefesto_api.domain.finding import Group, Severity
-from hefesto_api.features.metrics import quality
-from hefesto_api.storage import measures, projects
+from hefesto_api.storage import measures, projects, quality
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.finding import Severity
-from hefesto_api.features.metrics import quality
-from hefesto_api.storage import measures, projects
+from hefesto_api.storage import measures, projects, quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

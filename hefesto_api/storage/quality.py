@@ -87,3 +87,18 @@ def current(session: Session, project_id: str) -> Quality:
     """Return the quality of a project as it is now."""
     stands = [(one.severity, one.certainty) for one in measures.standing(session, [project_id])]
     return of(stands, lines(session, [project_id]).at(clock.now().date().isoformat()))
+
+
+def by_project(session: Session, project_ids: Sequence[str]) -> dict[str, Quality]:
+    """Return the quality of projects as it is now, each by itself."""
+    certain: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for one in measures.standing_of_each(session, project_ids):
+        certain[one.project_id].append((one.severity, one.certainty))
+    changes: defaultdict[str, defaultdict[str, list[LineChange]]] = defaultdict(lambda: defaultdict(list))
+    for change in measures.line_changes(session, project_ids):
+        changes[change.project_id][change.branch].append(change)
+    defaults = measures.default_branches(session, project_ids)
+    total = measures.analysed_lines(session, [one for one in defaults if one not in changes])
+    for project_id, found in changes.items():
+        total[project_id] = sum(change.lines for change in _main(found, defaults.get(project_id, "")))
+    return {one: of(certain[one], total.get(one, 0)) for one in project_ids}
