@@ -38,7 +38,7 @@ class Runtime:
 
     `seats` are for requests that wait for an analysis: some threads always stay free for the others.
     `intake` keeps what monitoring tools send, many messages in one transaction. `endings` are called before
-    the process lets go of its database. `counted_by` tells whose counts limits go by, where there are some.
+    the process lets go of its database. `counted_by` are looks at whose counts limits go by.
     """
 
     settings: Settings
@@ -91,6 +91,10 @@ class Runtime:
     def limits(self) -> limits.Address:
         """Where calls are counted, for limits; who counts there opens it."""
         return limits.address(self.settings)
+
+    def limits_by(self) -> str:
+        """Look whose counts limits go by: those in `redis`, of the `host` or the `process`; "" for none."""
+        return self.counted_by[-1]() if self.counted_by else ""
 
     @cached_property
     def usage(self) -> UsageCounter:

@@ -124,6 +124,8 @@ def warnings(runtime: Runtime) -> list[str]:
     told = []
     if runtime.settings.auth == "open":
         told.append("HEFESTO_AUTH=open: whoever reaches this address may do everything.")
+    if runtime.limits_by() == "process":
+        told.append("Each process counts by itself what callers ask for: limits hold only within each.")
     try:
         told += _audit(runtime)
     except HefestoError:  # the database's own check tells of that
@@ -218,6 +220,16 @@ def resident_bytes() -> int:
         return 0
 
 
+def _cache(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    """Look at Redis, where there is one: without it each host goes on by itself."""
+    limits_by = runtime.limits_by() if runtime.settings.redis_url else ""
+    if not limits_by:
+        return DISABLED, {}
+    if limits_by == "redis":
+        return HEALTHY, {"kind": "redis", "limits_by": limits_by}
+    return DEGRADED, {"kind": "redis", "reason": "not_reachable", "limits_by": limits_by}
+
+
 def _not_there(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
     return DISABLED, {}
 
@@ -225,7 +237,7 @@ def _not_there(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
 REQUIRED = ("database",)
 LOOKS: dict[str, Look] = {
     "database": _database,
-    "cache": _not_there,
+    "cache": _cache,
     "queue": _queue,
     "analyzers": _analyzers,
     "webhooks": _not_there,
