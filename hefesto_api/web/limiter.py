@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import flask_limiter
 from flask import Flask, request
-from flask_limiter import ApplicationLimit
+from flask_limiter import ApplicationLimit, ExemptionScope
+from flask_limiter._manager import LimitManager
 
 from hefesto_api.adapters.limits import (
     shared,  # noqa: F401 - it knows the addresses that begin with `hefesto+`
@@ -48,6 +49,7 @@ _TOLD = "hefesto.limits"  # in the environment of a request that came as far as 
 _STANDING = (
     "hefesto.standing"  # how the caller of a request stands that was counted, or was not to be any more
 )
+_CONTEXT = "hefesto.limiter"
 _NOWHERE = "nowhere"  # the endpoint of what is no route: the library exempts what has none
 _CALLER = "caller"
 _NAMES = {
@@ -115,6 +117,35 @@ class RequestPolicy(ApplicationLimit):
         return replace(likeness, limit=PolicyItem(policy, _heard), key_func=key_func, scope=scope)
 
 
+class Memory(LimitManager):
+    """The library's, which remembers of each route what that looks up anew at each of its requests."""
+
+    def __init__(self, limit: RequestPolicy) -> None:
+        super().__init__([limit], [], {}, {}, {}, {})
+        self._scopes: dict[str | None, ExemptionScope] = {}
+
+    def exemption_scope(self, app: Flask, endpoint: str | None, blueprint: str | None) -> ExemptionScope:
+        """Return what a route is exempt from."""
+        scope = self._scopes.get(endpoint)
+        if scope is None:
+            scope = self._scopes[endpoint] = super().exemption_scope(app, endpoint, blueprint)
+        return scope
+
+    def blueprint_limits(self, app: Flask, blueprint: str) -> list[Any]:
+        """Return the limits of a group of routes; mostly no group has any."""
+        return super().blueprint_limits(app, blueprint) if self._blueprint_limits else []
+
+    def add_route_exemption(self, route: str, scope: ExemptionScope) -> None:
+        """Exempt a route."""
+        self._scopes.clear()
+        super().add_route_exemption(route, scope)
+
+    def add_blueprint_exemption(self, blueprint: str, scope: ExemptionScope) -> None:
+        """Exempt a group of routes."""
+        self._scopes.clear()
+        super().add_blueprint_exemption(blueprint, scope)
+
+
 class Limiter(flask_limiter.Limiter):
     """The library's, with our policies, storage and words."""
 
@@ -131,7 +162,17 @@ class Limiter(flask_limiter.Limiter):
             swallow_errors=False,  # the storage goes on by itself; what fails then is a fault, and no way in
             request_identifier=lambda: request.endpoint or _NOWHERE,
         )
+        self.limit_manager = Memory(self._policy)
         self.request_filter(lambda: request.method == "OPTIONS")  # browsers ask so, without credentials
+
+    @property
+    def context(self) -> Any:
+        """What the library notes of a request: asked for seven times, and found by it through two proxies."""
+        environ = request.environ
+        found = environ.get(_CONTEXT)
+        if found is None:
+            found = environ[_CONTEXT] = super().context
+        return found
 
     def declare(self, views: Mapping[str, View]) -> None:
         """Take over what routes declare of their limits."""

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import sqlalchemy as sa
+from flask import request
+from flask_limiter import ExemptionScope
+from flask_limiter import Limiter as FlaskLimiter
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
-from hefesto_api.adapters.limits import ALONE, Address
+from hefesto_api.adapters.limits import ALONE, Address, host
+from hefesto_api.adapters.limits.counts import LOOK_MILLISECONDS
 from hefesto_api.app import FEATURES, create_app
 from hefesto_api.domain.errors import UsageError
 from hefesto_api.features.health import routes as health
 from hefesto_api.storage import api_keys, migrate
-from hefesto_api.web import openapi
+from hefesto_api.web import limits, openapi
 from tests.access import SECRET_KEY, bearer, make_key
-from tests.answers import error_of
+from tests.adapters.test_limits import Redis
+from tests.answers import data_of, error_of
 from tests.web import sample
 
 if TYPE_CHECKING:
@@ -51,10 +57,15 @@ def make(tmp_path: Path, clock: Clock) -> Iterator[Callable[..., FlaskClient]]:
     """Make clients of services that count by the test's clock; with `keys`, on a database of their own."""
     opened: list[Runtime] = []
 
-    def make_client(features: Any = (sample,), *, keys: bool = False, **environ: str) -> FlaskClient:
+    counted = Address(ALONE, {"now": clock})
+
+    def make_client(
+        features: Any = (sample,), *, keys: bool = False, at: Address | None = counted, **environ: str
+    ) -> FlaskClient:
         given = {"HEFESTO_AUTH": "open", "HEFESTO_SECRET_KEY": SECRET_KEY, **environ}
         runtime = runtimes.build(all_settings.load(given, tmp_path))
-        runtime.__dict__["limits"] = Address(ALONE, {"now": clock})  # where it keeps what it has found
+        if at is not None:
+            runtime.__dict__["limits"] = at  # where it keeps what it has found
         opened.append(runtime)
         if keys:
             migrate.upgrade(runtime.db)
@@ -251,3 +262,79 @@ def test_the_document_tells_which_routes_have_limits(make: Callable[..., FlaskCl
     paths = openapi.document(make((health, sample)).application)["paths"]
     assert "429" in paths["/api/v1/sample"]["get"]["responses"]
     assert "429" not in paths["/livez"]["get"]["responses"]
+
+
+def limiter_of(client: FlaskClient) -> FlaskLimiter:
+    """Return the application's one flask-limiter."""
+    (limiter,) = client.application.extensions["limiter"]
+    assert isinstance(limiter, FlaskLimiter)
+    return limiter
+
+
+def test_flask_limiter_is_what_decides(make: Callable[..., FlaskClient]) -> None:
+    client = make(FEATURES, keys=True, HEFESTO_RATE_LIMIT_FREE="1/1/1/1")
+    limiter, config = limiter_of(client), "/api/v1/config"
+    assert ask(client, 2, path=config) == [200, 429]
+    limiter.enabled = False
+    assert ask(client, 2, path=config) == [200] * 2
+    limiter.enabled = True
+    assert ask(client, 1, path=config) == [429]
+    limiter.request_filter(lambda: "X-Spare" in request.headers)
+    assert ask(client, 1, path=config, headers={"X-Spare": "1"}) == [200]
+    view = client.application.view_functions["config.read_config"]
+    limiter.exempt(view)
+    assert ask(client, 2, path=config) == [200] * 2
+
+
+def test_only_what_was_declared_unlimited_is_exempt(make: Callable[..., FlaskClient]) -> None:
+    client = make(FEATURES)
+    limiter, app = limiter_of(client), client.application
+    for endpoint, view in app.view_functions.items():
+        scope = limiter.limit_manager.exemption_scope(app, endpoint, endpoint.rpartition(".")[0])
+        declared = limits.is_unlimited(getattr(view, "_apidoc", {}))
+        assert bool(scope & ExemptionScope.APPLICATION) is declared, endpoint
+        assert endpoint.rpartition(".")[2] != "static"  # which the library would not count
+
+
+def test_the_audit_log_tells_that_bad_credentials_became_too_many(make: Callable[..., FlaskClient]) -> None:
+    client = make(FEATURES, keys=True, HEFESTO_AUTH="required", HEFESTO_RATE_LIMIT_FREE="2/2/2/2")
+    admin = make_key(client.application.extensions["hefesto"], "admin")
+    bad = [bearer(f"hef_{number:040}") for number in range(4)]
+    assert [ask(client, path="/api/v1/config", headers=one)[0] for one in bad] == [401] * 2 + [429] * 2
+    log = data_of(client.get("/api/v1/audit-logs?action=access.refused", headers=admin))
+    assert {entry["changes"]["status"] for entry in log["audit_logs"]} == {401, 429}
+
+
+def test_counts_that_cannot_be_kept_are_no_failure_and_no_way_in(
+    make: Callable[..., FlaskClient], clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "REST_SECONDS", 3600.0)
+    folder = tmp_path / "counts"
+    client = make(FEATURES, keys=True, at=Address(f"{ALONE}{folder}/counts.map", {"now": clock}))
+    assert ask(client, 1, path="/api/v1/config") == [200]
+    shutil.rmtree(folder)
+    folder.write_text("no folder any more")
+    clock.now += LOOK_MILLISECONDS
+    assert ask(client, 21, path="/api/v1/config") == [200] * 20 + [429]
+    assert any("limits" in warning for warning in data_of(client.get("/health/deep"))["warnings"])
+
+
+@pytest.mark.redis
+def test_health_tells_that_redis_is_gone_and_callers_do_not_notice(
+    make: Callable[..., FlaskClient], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    def cache() -> Any:
+        return data_of(client.get("/health/deep"))["checks"]["cache"]
+
+    with Redis(tmp_path_factory.mktemp("r")) as redis:
+        url = f"{redis.url}&socket_timeout=30"
+        client = make(FEATURES, keys=True, at=None, HEFESTO_REDIS_URL=url)
+        assert (cache()["status"], cache()["details"]["limits_by"]) == ("healthy", "redis")
+        assert ask(client, 5, path="/api/v1/config") == [200] * 5
+        redis.kill()
+        assert ask(client, 16, path="/api/v1/config") == [200] * 15 + [429]
+        assert (cache()["status"], cache()["details"]["limits_by"]) == ("degraded", "host")
+        assert data_of(client.get("/api/v1/health"))["services"]["cache"] == "DEGRADED"
+        redis.start()
+        while cache()["status"] != "healthy":
+            assert ask(client, 1, path="/api/v1/config") == [429]

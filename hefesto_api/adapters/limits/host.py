@@ -60,7 +60,8 @@ class HostStorage(Storage, MovingWindowSupport):
 
     def counted_by(self) -> str:
         """Look whose counts hold now: those of the `host`, or of the `process` alone."""
-        return "host" if self._is_shared and self.check() else "process"
+        well = self._is_shared and self._again_at <= time.monotonic() and self.check()
+        return "host" if well else "process"
 
     def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Count so many calls if the window has room for all of them."""
