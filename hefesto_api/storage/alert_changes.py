@@ -6,10 +6,11 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alert_history
+from hefesto_api.storage import alert_history, alert_rules
+from hefesto_api.storage import alerts as all_alerts
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, alerts
 from hefesto_api.storage.base import Session, UtcDateTime
@@ -54,13 +55,20 @@ def end(session: Session, project_id: str, incoming: IncomingAlert, fingerprint:
             return None
     else:
         alert_id = deliveries.told_of(session, project_id, incoming)
-        alert_id = alert_id or session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
+        alert_id = alert_id or all_alerts.open_of(
+            session, project_id, _target(session, project_id, incoming, fingerprint)
+        )
     if alert_id is None:
         return None
     now = clock.now()
     ended = min(incoming.timestamp or now, now)
     done = _resolve(session, alert_id, ended, None, None, f"Resolved, as {incoming.source} says.")
     return alert_id if done else None
+
+
+def _target(session: Session, project_id: str, incoming: IncomingAlert, fingerprint: str) -> str:
+    traits = grouping.grouped(incoming).traits
+    return alert_rules.target(session, project_id, fingerprint, traits)
 
 
 def _resolve(
@@ -94,4 +102,3 @@ _RESOLVE = _ONE.where(_a.status != RESOLVED).values(
     comment=_SAID,
     updated_at=_NOW,
 )
-_OPEN = sa.select(_a.id).where(_a.open_key == sa.bindparam("key"))

@@ -20,6 +20,7 @@ FLAPPING = 3  # times that a trouble began within the week
 WEEK = timedelta(days=7)
 STANDING = timedelta(days=1)
 _a = alerts.c
+_ITSELF = _a.merged_into.is_(None)
 
 
 def counts(session: Session, wanted: Filter) -> dict[str, dict[str, int]]:
@@ -41,7 +42,7 @@ def mean_times(session: Session, wanted: Filter) -> tuple[float | None, float | 
     acknowledged = sa.func.avg(seconds_between(_a.created_at, _a.acknowledged_at))
     resolved = sa.func.avg(seconds_between(_a.first_seen, _a.resolved_at))
     where, values = alert_lists.conditions(wanted)
-    row = session.execute(sa.select(acknowledged, resolved).where(*where), values).one()
+    row = session.execute(sa.select(acknowledged, resolved).where(*where, _ITSELF), values).one()
     return tuple(None if one is None else max(float(one), 0.0) for one in row)  # type: ignore[return-value] # two
 
 
@@ -61,7 +62,7 @@ def flapping(session: Session, wanted: Filter, now: datetime) -> list[sa.Row[Any
     times = sa.func.count().label("times")
     statement = (
         sa.select(_a.fingerprint, times, sa.func.max(_a.id).label("id"))
-        .where(*where, _a.created_at >= now - WEEK)
+        .where(*where, _ITSELF, _a.created_at >= now - WEEK)
         .group_by(_a.project_id, _a.fingerprint)
         .having(times >= FLAPPING)
         .order_by(times.desc(), _a.fingerprint)

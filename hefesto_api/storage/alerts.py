@@ -18,7 +18,7 @@ from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.grouping import Traits
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alert_history, alert_occurrences, outbox
+from hefesto_api.storage import alert_history, alert_occurrences, alert_rules, outbox
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.projects import projects
@@ -63,6 +63,8 @@ alerts = sa.Table(
     sa.Column("incoming", Blob, nullable=False),  # the first message, whole, as JSON
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("updated_at", UtcDateTime, nullable=False),
+    sa.Column("merged_into", Text),
+    sa.Column("split_from", Text),
     sa.Index(None, "project_id", "fingerprint"),
     sa.Index(None, "project_id", "status", "last_seen", "id"),
     sa.Index(None, "project_id", "last_seen", "id"),
@@ -113,6 +115,8 @@ class AlertRecord(Struct, frozen=True):
     incoming: bytes
     created_at: datetime
     updated_at: datetime
+    merged_into: str | None
+    split_from: str | None
 
     def received(self) -> IncomingAlert:
         """Return the first message as it was read."""
@@ -152,13 +156,15 @@ def record(
     known = deliveries.claim(session, key, made_id, moment)
     if known is not None and not _is_news(session, incoming, *known, moment):
         return Recorded(known[0], is_new=False, is_repeat_delivery=True)
-    row = _row(project_id, incoming, fingerprint, made_id, moment)
+    seen = traits or grouping.grouped(incoming).traits
+    target = alert_rules.target(session, project_id, fingerprint, seen)
+    row = new_row(project_id, incoming, target, made_id, moment)
     alert_id: str = session.execute(_count(session.dialect.name), row).scalar_one()
     is_new = alert_id == made_id
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
     deliveries.fired(session, project_id, incoming, alert_id)
-    told = alert_occurrences.told(incoming, fingerprint, traits or grouping.grouped(incoming).traits)
+    told = alert_occurrences.told(incoming, fingerprint, seen)
     alert_occurrences.add(session, project_id, alert_id, told, moment)
     is_regression = is_new and _begin(session, alert_id, moment)
     if is_new and announced:
@@ -172,6 +178,12 @@ def get(session: Session, alert_id: str) -> AlertRecord:
     if row is None:
         raise NotFound("alert", alert_id)
     return AlertRecord(*row)
+
+
+def open_of(session: Session, project_id: str, fingerprint: str) -> str | None:
+    """Return the id of the open alert of a fingerprint."""
+    found: str | None = session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
+    return found
 
 
 def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
@@ -199,9 +211,10 @@ def _is_news(
     return session.execute(_RESOLVED_BY_HAND, {"id": alert_id}).first() is not None
 
 
-def _row(
+def new_row(
     project_id: str, incoming: IncomingAlert, fingerprint: str, made_id: str, moment: datetime
 ) -> dict[str, Any]:
+    """Return the row of an alert that begins with a message."""
     happened = min(incoming.timestamp or moment, moment)
     message = incoming.error_message or incoming.description or incoming.title or incoming.alert_id
     copied = ("source", "alert_id", "group_id", "error_type", "service_name", "environment", "release",
@@ -259,6 +272,7 @@ def _count(dialect: str) -> Any:
 
 
 _BY_ID = sa.select(alerts).where(_a.id == sa.bindparam("id"))
+_OPEN = sa.select(_a.id).where(_a.open_key == sa.bindparam("key"))
 _RESOLVED_BY_HAND = sa.select(_a.id).where(
     _a.id == sa.bindparam("id"), _a.status == RESOLVED, _a.resolved_by.is_not(None)
 )
@@ -281,7 +295,7 @@ _TOLD = (
         *(_a[name] for name in (
             "id", "alert_id", "project_id", "source", "status", "severity", "title", "error_type", "message",
             "service_name", "environment", "occurrence_count", "first_seen", "last_seen", "correlation_id",
-            "regression_of", "comment",
+            "regression_of", "comment", "merged_into", "split_from",
         )),
         projects.c.slug.label("project"),
     )

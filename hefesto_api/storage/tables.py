@@ -3,6 +3,7 @@
 from hefesto_api.storage.alert_deliveries import alert_deliveries, alert_groups
 from hefesto_api.storage.alert_history import alert_history
 from hefesto_api.storage.alert_occurrences import alert_occurrences, alert_samples
+from hefesto_api.storage.alert_rules import alert_rules
 from hefesto_api.storage.alert_sources import alert_sources
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses, analysis_chunks, analysis_inputs, batches
@@ -14,6 +15,7 @@ from hefesto_api.storage.base import metadata
 from hefesto_api.storage.code_facts import code_facts
 from hefesto_api.storage.contents import contents, functions, project_files
 from hefesto_api.storage.correlations import alert_suspects, correlations, finding_incidents
+from hefesto_api.storage.deliveries import alert_delivery_queue, event_cursors
 from hefesto_api.storage.deployments import deployment_verdicts, deployments
 from hefesto_api.storage.executions import scheduled_job_execution
 from hefesto_api.storage.finding_links import finding_links
@@ -39,13 +41,16 @@ from hefesto_api.storage.signing_secrets import seen_signatures, signing_secrets
 from hefesto_api.storage.throttles import throttles
 from hefesto_api.storage.tickets import tickets
 from hefesto_api.storage.users import users
+from hefesto_api.storage.webhooks import webhook_health_metrics, webhooks
 from hefesto_api.storage.workers import workers
 
 __all__ = [
     "alert_deliveries",
+    "alert_delivery_queue",
     "alert_groups",
     "alert_history",
     "alert_occurrences",
+    "alert_rules",
     "alert_samples",
     "alert_sources",
     "alert_suspects",
@@ -72,6 +77,7 @@ __all__ = [
     "daily_counts",
     "deployment_verdicts",
     "deployments",
+    "event_cursors",
     "file_counts",
     "finding_counts",
     "finding_history",
@@ -114,5 +120,7 @@ __all__ = [
     "throttles",
     "tickets",
     "users",
+    "webhook_health_metrics",
+    "webhooks",
     "workers",
 ]

@@ -137,6 +137,12 @@ def _place(service: Service, slug: str) -> Place:
     assert len(twins) == 2, found
     alert = {"alert_id": f"{slug}-alert", "project": slug, "title": f"{slug} is down", "severity": "HIGH"}
     alert_id = post("/alerts", {**alert, "stacktrace": TRACE.format(word=slug)})["id"]
+    again = {**alert, "alert_id": f"{slug}-again", "service_name": f"{slug}-service"}
+    post("/alerts", {**again, "stacktrace": TRACE.format(word=slug)})
+    (occurrence, *_) = get(f"/alerts/{alert_id}/occurrences")["occurrences"]
+    other_alert = post("/alerts", {"alert_id": f"{slug}-other", "project": slug, "group_id": f"{slug}-g"})[
+        "id"
+    ]
     crash = {"alert_id": f"{slug}-crash", "project": slug, "stacktrace": TRACE.format(word=slug)}
     correlation = post("/iris/correlate-alert", crash)["correlation_id"]
     marker = {"project": slug, "commit_hash": commit, "release": f"{slug}-1.0", "environment": f"{slug}-env"}
@@ -178,6 +184,8 @@ def _place(service: Service, slug: str) -> Place:
         "twin_id": twins[1],
         "file_path": f"{slug}/names.py",
         "alert_id": alert_id,
+        "occurrence_id": occurrence["id"],
+        "other_alert_id": other_alert,
         "alert_name": f"{slug}-alert",
         "crash_name": f"{slug}-crash",
         "service_name": f"{slug}-service",
@@ -260,6 +268,8 @@ BODIES: dict[str, Bodies] = {
     "POST /api/v1/alerts/{alert_id}/acknowledge": lambda v, own: [{"comment": "mine"}],
     "POST /api/v1/alerts/{alert_id}/ack": lambda v, own: [{"comment": "mine"}],
     "POST /api/v1/alerts/{alert_id}/resolve": lambda v, own: [{"comment": "mine"}],
+    "POST /api/v1/alerts/{alert_id}/split": lambda v, own: [{"occurrences": [v["occurrence_id"]]}],
+    "POST /api/v1/alerts/{alert_id}/merge": lambda v, own: [{"into": v["other_alert_id"]}],
     "POST /api/v1/iris/sources": lambda v, own: [
         {"source": "sentry", "project": v["slug"], "secret": "a-secret-of-16-characters"}
     ],
@@ -308,6 +318,8 @@ CROSSED: dict[str, Bodies] = {
     ],
     "POST /api/v1/findings/{finding_id}/merge": lambda v, own: [{"into": v["twin_id"]}],
     "POST /api/v1/findings/{finding_id}/split": lambda v, own: [{"finding": v["twin_id"]}],
+    "POST /api/v1/alerts/{alert_id}/split": lambda v, own: [{"occurrences": [v["occurrence_id"]]}],
+    "POST /api/v1/alerts/{alert_id}/merge": lambda v, own: [{"into": v["other_alert_id"]}],
     "PATCH /api/v1/iris/sources/{source_id}": lambda v, own: [{"project": v["slug"]}],
     "POST /api/v1/iris/correlations/{correlation_id}/feedback": lambda v, own: [
         {"verdict": "confirmed", "finding_id": v["finding_id"]},
@@ -346,6 +358,8 @@ CONFLICTS = frozenset(
         "POST /api/v1/projects",
         "POST /api/v1/auth/users",
         "POST /api/v1/findings/{finding_id}/split",
+        "POST /api/v1/alerts/{alert_id}/split",
+        "POST /api/v1/alerts/{alert_id}/merge",
         "DELETE /api/v1/auth/users/{user_id}/mfa",
     }
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.features.alerts import changes, course, schemas, service
+from hefesto_api.features.alerts import changes, course, parting, schemas, service
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
@@ -139,6 +139,28 @@ def resolve_alert(wanted: dict[str, Any], alert_id: UUID) -> Any:
     comment = wanted["comment"] or ""
     done = changes.resolve(runtime().db, _who(), str(alert_id), comment, require=require_match)
     return success(to_json(done))
+
+
+@blp.route("/<uuid:alert_id>/split", methods=["POST"])
+@require("write:alerts")
+@blp.arguments(schemas.SplitAlertSchema)
+@blp.response(201, schemas.AlertSchema)
+@blp.alt_response(409, "Conflict")
+def split_alert(wanted: dict[str, Any], alert_id: UUID) -> Any:
+    """Part what was grouped wrongly into an alert of its own, to which the next like it goes, too."""
+    made = parting.split(runtime().db, _who(), str(alert_id), wanted)
+    return success(to_json(made), 201, {"Location": f"/api/v1/alerts/{made['id']}"})
+
+
+@blp.route("/<uuid:alert_id>/merge", methods=["POST"])
+@require("write:alerts")
+@blp.arguments(schemas.MergeAlertSchema)
+@blp.response(200, schemas.AlertSchema)
+@blp.alt_response(409, "Conflict")
+def merge_alert(wanted: dict[str, Any], alert_id: UUID) -> Any:
+    """Make an open alert part of another of its project; what is like it is counted there from now on."""
+    into, comment = str(wanted["into"]), wanted["comment"] or ""
+    return success(to_json(parting.merge(runtime().db, _who(), str(alert_id), into, comment)))
 
 
 def _acknowledged(wanted: dict[str, Any], alert_id: UUID) -> Any:

@@ -10,6 +10,7 @@ from marshmallow import fields as basic
 from hefesto_api.domain import clock
 from hefesto_api.domain.finding import Severity
 from hefesto_api.features.alerts.changes import MOST_AT_ONCE
+from hefesto_api.features.alerts.parting import TRAITS
 from hefesto_api.features.alerts.service import ALL, ITEM
 from hefesto_api.storage.alert_lists import SORTS
 from hefesto_api.storage.alert_occurrences import ITEM as OCCURRENCE
@@ -78,6 +79,25 @@ class LinkSchema(Schema):
     text = basic.String(required=True)
 
 
+class DecisionSchema(Schema):
+    """What somebody decided: what has this fingerprint (and this trait, if one is named) belongs here."""
+
+    fingerprint = basic.String(required=True)
+    trait = basic.String(required=True, allow_none=True)
+    value = basic.String(required=True, allow_none=True)
+    reason = basic.String(required=True)
+    user = basic.String(required=True)
+    timestamp = basic.DateTime(required=True)
+
+
+class GroupingSchema(Schema):
+    """Why the occurrences of an alert are one."""
+
+    by = basic.String(required=True, validate=ma.validate.OneOf(("stack", "group", "words")))
+    reason = basic.String(required=True)
+    decisions = basic.List(basic.Nested(DecisionSchema), required=True)
+
+
 class AlertSchema(AlertItemSchema):
     """All that is known of an alert; the trace is that of its first occurrence."""
 
@@ -92,6 +112,9 @@ class AlertSchema(AlertItemSchema):
     regression_of = basic.UUID(
         required=True, allow_none=True, metadata={"description": "The resolved alert of the same cause."}
     )
+    merged_into = basic.UUID(required=True, allow_none=True)
+    split_from = basic.UUID(required=True, allow_none=True)
+    grouping = basic.Nested(GroupingSchema, required=True)
     history = basic.List(basic.Nested(AlertHistoryEntrySchema), required=True)
 
 
@@ -245,6 +268,35 @@ class CommentSchema(Schema):
     MAY_BE_ABSENT = True
 
     comment = fields.text(1000, allow_none=True, load_default="")
+
+
+class SplitAlertSchema(CommentSchema):
+    """What to part from an alert: certain occurrences, or all that grouping gave one fingerprint.
+
+    `by` is the trait that tells them from the rest; without one the first that does is taken.
+    """
+
+    MAY_BE_ABSENT = False
+
+    occurrences = basic.List(basic.UUID(), validate=ma.validate.Length(1, MOST_AT_ONCE))
+    fingerprint = fields.text(100, least=1)
+    by = fields.Choice(TRAITS)
+
+    @ma.validates_schema
+    def check_choice(self, data: dict[str, Any], **_: Any) -> None:
+        """Demand one of the two ways to choose."""
+        if len(data.keys() & {"occurrences", "fingerprint"}) != 1:
+            raise ma.ValidationError("Give occurrences or a fingerprint.", "occurrences")
+        if data.keys() >= {"by", "fingerprint"}:
+            raise ma.ValidationError("It tells occurrences apart, not a fingerprint.", "by")
+
+
+class MergeAlertSchema(CommentSchema):
+    """The alert that another becomes part of."""
+
+    MAY_BE_ABSENT = False
+
+    into = basic.UUID(required=True)
 
 
 class AcknowledgeBatchSchema(CommentSchema):

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import structs
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.errors import NotFound
-from hefesto_api.storage import alert_history, alert_lists, alert_stats, alerts, projects
+from hefesto_api.storage import alert_history, alert_lists, alert_rules, alert_stats, alerts, projects
 from hefesto_api.storage.alert_lists import Filter, ListedAlert
 from hefesto_api.storage.alerts import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
+    from hefesto_api.domain.alert import IncomingAlert
     from hefesto_api.storage.alert_history import HistoryEntry
+    from hefesto_api.storage.alerts import AlertRecord
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
 
@@ -87,7 +89,37 @@ def detail(session: Session, item: ListedAlert) -> dict[str, Any]:
         "links": msgspec.to_builtins(first.links),
         "resolved_by": record.resolved_by,
         "regression_of": record.regression_of,
+        "merged_into": record.merged_into,
+        "split_from": record.split_from,
+        "grouping": _grouping(session, record, first),
         "history": [told(entry) for entry in alert_history.of(session, item.id)],
+    }
+
+
+_GROUPED_BY = {
+    "stack": "The types of its errors and the functions on the way to them are the same.",
+    "group": "Its sender tells of one trouble.",
+    "words": "Its type, its service and its message without values are the same.",
+}
+
+
+def _grouping(session: Session, record: AlertRecord, first: IncomingAlert) -> dict[str, Any]:
+    """Return why the occurrences of an alert are one: what grouping went by, and what people decided."""
+    by = grouping.basis(first)
+    return {
+        "by": by,
+        "reason": _GROUPED_BY[by],
+        "decisions": [
+            {
+                "fingerprint": rule.fingerprint,
+                "trait": rule.trait or None,
+                "value": rule.value or None,
+                "reason": rule.reason,
+                "user": rule.made_by,
+                "timestamp": clock.rfc3339(rule.made_at),
+            }
+            for rule in alert_rules.into(session, record.project_id, record.fingerprint)
+        ],
     }
 
 

@@ -3,24 +3,30 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hefesto_api.storage.base import Blob, Text, UtcDateTime
+from hefesto_api.storage.base import Blob, Serial, Text, UtcDateTime
 
 revision = "0016"
 down_revision = "0015"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("alert_occurrences", "alert_samples")
+_TABLES = ("alert_occurrences", "alert_samples", "alert_rules")
+_COLUMNS = ("merged_into", "split_from")
 
 
 def upgrade() -> None:
     """Make the tables."""
     _occurrences()
     _samples()
+    _rules()
+    for name in _COLUMNS:
+        op.add_column("alerts", sa.Column(name, Text(), nullable=True))
 
 
 def downgrade() -> None:
     """Remove the tables."""
+    for name in reversed(_COLUMNS):
+        op.drop_column("alerts", name)
     for name in reversed(_TABLES):
         op.drop_table(name)
 
@@ -83,3 +89,23 @@ def _samples() -> None:
         _of(table, "alerts", "alert_id"),
         _key(table, "alert_id", "variant"),
     )
+
+
+def _rules() -> None:
+    table = "alert_rules"
+    op.create_table(
+        table,
+        sa.Column("id", Serial, nullable=False),
+        sa.Column("project_id", Text(), nullable=False),
+        sa.Column("fingerprint", Text(), nullable=False),
+        sa.Column("trait", Text(), nullable=False),
+        sa.Column("value", Text(), nullable=False),
+        sa.Column("target", Text(), nullable=False),
+        sa.Column("made_by", Text(), nullable=False),
+        sa.Column("made_at", UtcDateTime(), nullable=False),
+        _of(table, "projects", "project_id"),
+        _key(table, "id"),
+        sqlite_autoincrement=True,
+    )
+    _index(table, "project_id", "fingerprint")
+    _index(table, "project_id", "target")
