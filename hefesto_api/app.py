@@ -52,6 +52,7 @@ from hefesto_api.web import (
     cors,
     docs,
     envelope,
+    frontend,
     gate,
     headers,
     https,
@@ -139,6 +140,7 @@ def create_app(
     for feature in features:
         api.register_blueprint(feature.blp)
     app.register_blueprint(docs.blp)
+    app.register_blueprint(frontend.blp)
     app.register_blueprint(oauth.blp)
     app.register_blueprint(consent.blp)
     app.register_blueprint(oidc_routes.browsers)

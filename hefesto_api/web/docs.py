@@ -1,4 +1,4 @@
-"""The documentation of the API as pages that need no internet, and the dashboard's page."""
+"""The documentation of the API as pages that need no internet."""
 
 from __future__ import annotations
 
@@ -44,13 +44,6 @@ def swagger_ui() -> Response:
 def redoc() -> Response:
     """Show the document in ReDoc."""
     return assets.page("redoc.html", assets.VIEWER_POLICY)
-
-
-@blp.get("/dashboard")
-@public
-def dashboard() -> Response:
-    """Show what there is to see so far."""
-    return assets.page("dashboard.html", assets.PAGE_POLICY)
 
 
 @blp.get("/docs/assets/<name>")

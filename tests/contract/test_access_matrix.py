@@ -61,6 +61,8 @@ PAGES = {
     "/docs/assets/{name}": "files of those pages, from a table",
     "/api/v1/{page}": "leads to those pages",
     "/dashboard": "a page without data",
+    "/dashboard/{place}": "the same page",
+    "/dashboard/assets/{name}": "files of that page",
     "/oauth/authorize": "asks for a login, and for consent",
     "/oauth/token": "asks for a client's secret, or a code with its verifier",
     "/oauth/revoke": "asks for a client's secret",

@@ -1,0 +1,296 @@
+// Findings to decide about, by keyboard where one likes: the filters stand in the address.
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+
+import { get, patch } from "../api";
+import { useData } from "../data";
+import { count, many, words } from "../format";
+import { Empty, Failure, Place, SeverityMark, Since, StatusMark, Waiting } from "../pieces/marks";
+import { complain, tell, undo } from "../pieces/toast";
+import { change, project, route } from "../route";
+import { ANALYZERS, SEVERITIES, STATUSES, type Finding, type Pagination } from "../types";
+import { FindingPanel } from "./finding";
+
+const PAGE = 50;
+const FILTERS = ["q", "severity", "status", "analyzer", "rule_id", "file_path"];
+const DONE: Record<string, string> = { acknowledged: "Acknowledged", ignored: "Ignored", resolved: "Resolved", open: "Open again" };
+const NO_PRESSES = "input, select, textarea, [contenteditable]";
+
+interface Listed {
+  findings: Finding[];
+  total_count: number;
+  pagination: Pagination;
+}
+
+export function FindingsPage() {
+  const query = route.value.query;
+  const asked = new URLSearchParams({ limit: String(PAGE), sort: query.get("sort") ?? "-severity" });
+  for (const name of [...FILTERS, "project"]) {
+    const value = query.get(name);
+    if (value) {
+      asked.set(name, value);
+    }
+  }
+  const path = `/findings?${asked}`;
+  const first = useData<Listed>(path, true);
+  const [more, setMore] = useState<{ path: string; items: Finding[]; next: string | null }>({ path, items: [], next: null });
+  const [moved, setMoved] = useState<Map<string, string>>(new Map());
+  const [picked, setPicked] = useState<Set<string>>(new Set());
+  const [at, setAt] = useState(0);
+  const rows = useRef<HTMLUListElement>(null);
+
+  const later = more.path === path ? more : { path, items: [], next: null };
+  const wanted = query.get("status") ?? "open";
+  const items = unique([...(first.data?.findings ?? []), ...later.items])
+    .map((one) => ({ ...one, status: moved.get(one.id) ?? one.status }))
+    .filter((one) => wanted === "all" || wanted.split(",").includes(one.status));
+  const gone = [...moved.values()].filter((status) => wanted !== "all" && !wanted.split(",").includes(status)).length;
+  const next = later.items.length ? later.next : (first.data?.pagination.next_cursor ?? null);
+  const here = items[Math.min(at, items.length - 1)];
+  const open = query.get("finding") ?? "";
+
+  useEffect(() => {
+    setAt(0);
+    setPicked(new Set());
+    setMoved(new Map());
+  }, [path]);
+
+  const read = useCallback(async () => {
+    if (!next) {
+      return;
+    }
+    try {
+      const page = await get<Listed>(`${path}&cursor=${encodeURIComponent(next)}`);
+      const cursor = page.pagination.has_more ? page.pagination.next_cursor : null;
+      setMore({ path, items: [...later.items, ...page.findings], next: cursor });
+    } catch (failure) {
+      complain(failure);
+    }
+  }, [path, next, later.items]);
+
+  async function decide(ids: string[], status: string, back = true): Promise<void> {
+    if (ids.length === 0) {
+      return;
+    }
+    const before = new Map(items.filter((one) => ids.includes(one.id)).map((one) => [one.id, one.status]));
+    setMoved((was) => new Map([...was, ...ids.map((id) => [id, status] as const)]));
+    setPicked(new Set());
+    try {
+      const told = await patch<{ failed: number; results: { id: string; success: boolean }[] }>("/findings", { ids, status });
+      const done = ids.length - told.failed;
+      if (told.failed) {
+        const kept = told.results.filter((one) => !one.success).map((one) => one.id);
+        setMoved((was) => new Map([...was].filter(([id]) => !kept.includes(id))));
+      }
+      const text = `${DONE[status] ?? words(status)}: ${many(done, "finding")}`;
+      tell(told.failed ? `${text}; ${told.failed} could not be changed` : text, back ? () => restore(before) : null, told.failed > 0);
+    } catch (failure) {
+      setMoved((was) => new Map([...was].filter(([id]) => !ids.includes(id))));
+      complain(failure);
+    }
+  }
+
+  async function restore(before: Map<string, string>): Promise<void> {
+    for (const status of new Set(before.values())) {
+      await decide([...before].filter(([, was]) => was === status).map(([id]) => id), status, false);
+    }
+  }
+
+  const chosen = picked.size ? [...picked] : here ? [here.id] : [];
+  const keys: Record<string, () => void> = {
+    j: () => setAt(Math.min(items.length - 1, at + 1)),
+    k: () => setAt(Math.max(0, at - 1)),
+    x: () => here && toggle(here.id),
+    a: () => void decide(chosen, "acknowledged"),
+    i: () => void decide(chosen, "ignored"),
+    r: () => void decide(chosen, "resolved"),
+    o: () => here && change({ finding: here.id }, false),
+    Enter: () => here && change({ finding: here.id }, false),
+    u: () => void undo(),
+    "*": () => setPicked(picked.size ? new Set() : new Set(items.map((one) => one.id))),
+    Escape: () => (open ? change({ finding: "" }) : setPicked(new Set())),
+    "/": () => document.getElementById("q")?.focus(),
+  };
+
+  useEffect(() => {
+    const press = (event: KeyboardEvent) => {
+      const target = event.target as Element;
+      if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) {
+        return;
+      }
+      if (target.matches(NO_PRESSES) && !target.matches("[type=checkbox]")) {
+        if (event.key === "Escape") {
+          (target as HTMLElement).blur();
+        }
+        return;
+      }
+      if (event.key === "Enter" && target.closest("a, button, summary")) {
+        return;
+      }
+      const does = keys[event.key];
+      if (does) {
+        event.preventDefault();
+        does();
+      }
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  });
+
+  useEffect(() => {
+    rows.current?.querySelector(".here")?.scrollIntoView({ block: "nearest" });
+    if (at > items.length - 10 && next) {
+      void read();
+    }
+  }, [at, items.length]);
+
+  function toggle(id: string): void {
+    const made = new Set(picked);
+    if (!made.delete(id)) {
+      made.add(id);
+    }
+    setPicked(made);
+  }
+
+  const total = Math.max(0, (first.data?.total_count ?? 0) - gone);
+  return (
+    <div class={open ? "findings split" : "findings"}>
+      <div class="list">
+        <header>
+          <h1>
+            <span class="figure">{first.data ? count(total) : "…"}</span> findings
+          </h1>
+          <Filters />
+        </header>
+        <div class="bulk" role="toolbar" aria-label="Decide about the selected findings">
+          <span class="quiet figure">{picked.size ? `${count(picked.size)} selected` : "the marked one"}</span>
+          <button type="button" disabled={!chosen.length} onClick={keys["a"]}>
+            Acknowledge <kbd>a</kbd>
+          </button>
+          <button type="button" disabled={!chosen.length} onClick={keys["i"]}>
+            Ignore <kbd>i</kbd>
+          </button>
+          <button type="button" disabled={!chosen.length} onClick={keys["r"]}>
+            Resolve <kbd>r</kbd>
+          </button>
+        </div>
+        {first.error ? <Failure error={first.error} retry={first.reload} /> : null}
+        {!first.data && !first.error ? <Waiting /> : null}
+        {first.data && items.length === 0 ? <Nothing filtered={FILTERS.some((name) => query.has(name))} /> : null}
+        <ul class={first.stale ? "rows stale" : "rows"} ref={rows} aria-label="Findings">
+          {items.map((one, index) => (
+            <li
+              key={one.id}
+              class={`${one === here ? "here" : ""} ${one.id === open ? "open" : ""}`}
+              aria-current={one === here ? "true" : undefined}
+              onClick={() => setAt(index)}
+            >
+              <label>
+                <input type="checkbox" checked={picked.has(one.id)} onChange={() => toggle(one.id)} />
+                <span class="hidden">Select: {one.description}</span>
+              </label>
+              <SeverityMark of={one.severity} bare />
+              <a href={addressOf(one.id)}>
+                <span class="what">{one.description}</span>
+                <span class="sub">
+                  <Place path={one.file_path} line={one.line} />
+                  <span class="quiet rule">{one.rule_id}</span>
+                </span>
+              </a>
+              <span class="quiet age">
+                {one.status === "open" ? <Since at={one.first_seen} /> : <StatusMark of={one.status} />}
+              </span>
+            </li>
+          ))}
+        </ul>
+        {next && items.length ? (
+          <button type="button" class="more" onClick={() => void read()}>
+            More
+          </button>
+        ) : null}
+      </div>
+      {open ? <FindingPanel id={open} decide={(status) => void decide([open], status)} version={moved.get(open) ?? ""} /> : null}
+    </div>
+  );
+}
+
+function addressOf(id: string): string {
+  const made = new URLSearchParams(route.value.query);
+  made.set("finding", id);
+  return `/dashboard/findings?${made}`;
+}
+
+function unique(some: Finding[]): Finding[] {
+  return [...new Map(some.map((one) => [one.id, one])).values()];
+}
+
+function Filters() {
+  const query = route.value.query;
+  const [text, setText] = useState(query.get("q") ?? "");
+  useEffect(() => {
+    const timer = setTimeout(() => {
+      if (text !== (route.value.query.get("q") ?? "")) {
+        change({ q: text });
+      }
+    }, 250);
+    return () => clearTimeout(timer);
+  }, [text]);
+  const narrowed = ["rule_id", "file_path"].filter((name) => query.get(name));
+  return (
+    <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
+      <label class="grow">
+        <span class="hidden">Search</span>
+        <input
+          id="q"
+          type="search"
+          placeholder="Search"
+          value={text}
+          maxLength={500}
+          onInput={(event) => setText(event.currentTarget.value)}
+        />
+      </label>
+      <Choice name="severity" all="any severity" of={SEVERITIES} />
+      <Choice name="status" all="open" of={[...STATUSES.slice(1), "all"]} />
+      <Choice name="analyzer" all="any analyzer" of={ANALYZERS} />
+      {narrowed.map((name) => (
+        <button key={name} type="button" class="chip" onClick={() => change({ [name]: "" })}>
+          {query.get(name)} <span aria-hidden="true">×</span>
+          <span class="hidden">no longer</span>
+        </button>
+      ))}
+    </form>
+  );
+}
+
+function Choice({ name, all, of }: { name: string; all: string; of: string[] }) {
+  return (
+    <label>
+      <span class="hidden">{name}</span>
+      <select
+        value={route.value.query.get(name) ?? ""}
+        onChange={(event) => change({ [name]: event.currentTarget.value })}
+      >
+        <option value="">{all}</option>
+        {of.map((one) => (
+          <option key={one} value={one}>
+            {words(one.toLowerCase())}
+          </option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+function Nothing({ filtered }: { filtered: boolean }) {
+  if (filtered) {
+    return <Empty title="Nothing fits these filters." />;
+  }
+  const where = project.value ? `, "project": "${project.value}"` : "";
+  return (
+    <Empty
+      title="Nothing stands open."
+      command={`curl ${location.origin}/api/v1/analyze -H 'Content-Type: application/json' \\\n  -d '{"path": "."${where}}'`}
+    >
+      Either all is well, or nothing was analysed yet:
+    </Empty>
+  );
+}
