@@ -24,6 +24,7 @@ from hefesto_api.analyzers.engine import Engine
 from hefesto_api.analyzers.registry import Thresholds
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, StorageError
+from hefesto_api.features.alerts import settling
 from hefesto_api.features.analysis import execution
 from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.deployments import judging
@@ -60,7 +61,7 @@ RETRY_SECONDS = 5.0  # a job that waits for its next attempt holds up its lane
 HISTORY_SECONDS = 20.0  # for which an index of history may keep a slot from others
 FAILURES = 3  # of its own, after which a job is given up
 NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
-SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60, "audit_seal": 600}
+SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60, "alert_upkeep": 60, "audit_seal": 600}
 
 
 class Slot:
@@ -161,6 +162,13 @@ def judge_deployments(slot: Slot, job: Job) -> None:
     judging.judge_due(slot.runtime.db)
 
 
+def keep_alerts(slot: Slot, job: Job) -> None:
+    """Resolve the alerts of which it is proved that they are fixed."""
+    settled = settling.settle(slot.runtime.db, slot.runtime.settings.auto_resolve)
+    if settled:
+        log.info("alerts_settled", alerts=settled)
+
+
 def correlate(slot: Slot, job: Job) -> None:
     """Find out what is behind an alert on record, if nobody did."""
     held = slot.runtime
@@ -181,6 +189,7 @@ KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "upkeep": keep_up,
     "correlation": correlate,
     "deployment_verdicts": judge_deployments,
+    "alert_upkeep": keep_alerts,
     "audit_seal": seal_audit_log,
 }
 GIVEN_UP: Mapping[str, Callable[[Runtime, Job], None]] = {"analysis": give_up_analysis}

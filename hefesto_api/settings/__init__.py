@@ -167,6 +167,11 @@ class Settings:
         0, of.integer(0, 36_500), "Days after which an analysis is deleted; 0 keeps them"
     )
 
+    auto_resolve: str = _setting(
+        "pending",
+        of.choice("off", "pending", "all"),
+        "Which alerts are resolved when their fix was deployed and they are quiet; `all`: acknowledged, too",
+    )
     retain_audit_days: int = _setting(
         0, of.integer(0, 36_500), "Days after which an entry of the audit log is deleted; 0 keeps them"
     )

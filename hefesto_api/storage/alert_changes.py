@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,8 +14,9 @@ from hefesto_api.storage import alert_deliveries as deliveries
 from hefesto_api.storage import alert_history, alert_rules
 from hefesto_api.storage import alerts as all_alerts
 from hefesto_api.storage.alert_history import HistoryEntry
-from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, alerts
+from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, AlertRecord, alerts
 from hefesto_api.storage.base import Session, UtcDateTime
+from hefesto_api.storage.deployments import deployments
 
 _a = alerts.c
 
@@ -40,6 +43,43 @@ def resolve(session: Session, alert_id: str, user: str, comment: str = "") -> bo
     """Resolve an alert that is open; False when it is resolved. Announce it afterwards."""
     told = f"Resolved: {comment}" if comment else "Resolved."
     return _resolve(session, alert_id, clock.now(), user, comment or None, told)
+
+
+def quiet_since(
+    session: Session, statuses: Collection[str], moment: datetime, *, after: str = "", limit: int = 100
+) -> list[AlertRecord]:
+    """Return alerts of some statuses that a later deployment could have fixed, by id behind `after`.
+
+    They did not occur since a moment, and something was deployed before it that they did not occur in.
+    """
+    values = {"statuses": list(statuses), "moment": moment, "after": after, "limit": limit}
+    return [AlertRecord(*row) for row in session.execute(_QUIET, values)]
+
+
+def settle(
+    session: Session, record: AlertRecord, user: str, proof: dict[str, Any], statuses: Collection[str]
+) -> bool:
+    """Resolve an alert with the proof that it is fixed; False when it is not any more as it was.
+
+    It was over when the fix was deployed. Announce it afterwards.
+    """
+    values = {
+        "of_id": record.id, "ended": datetime.fromisoformat(proof["deployed_at"]), "user": user,
+        "now": clock.now(), "comment": None, "proof": proof, "statuses": list(statuses),
+        "seen": record.last_seen,
+    }  # fmt: skip
+    if session.execute(_SETTLE, values).rowcount != 1:
+        return False
+    told = (
+        f"Fixed by what was deployed at {proof['deployed_at']} and quiet for {_days(proof['quiet_seconds'])};"
+        f" {_days(proof['needed_seconds'])} were needed after {proof['occurrences']} occurrences."
+    )
+    alert_history.add(session, HistoryEntry(record.id, clock.now(), RESOLVED, user, told))
+    return True
+
+
+def _days(seconds: int) -> str:
+    return f"{seconds / 86400:.1f} days"
 
 
 def end(session: Session, project_id: str, incoming: IncomingAlert, fingerprint: str) -> str | None:
@@ -101,4 +141,23 @@ _RESOLVE = _ONE.where(_a.status != RESOLVED).values(
     resolved_by=sa.bindparam("user"),
     comment=_SAID,
     updated_at=_NOW,
+)
+_STATUSES = _a.status.in_(sa.bindparam("statuses", expanding=True))
+_SETTLE = _RESOLVE.where(_STATUSES, _a.last_seen == sa.bindparam("seen", type_=UtcDateTime)).values(
+    proof=sa.bindparam("proof", type_=_a.proof.type)
+)
+_MOMENT = sa.bindparam("moment", type_=UtcDateTime)
+_d = deployments.c
+_QUIET = (
+    sa.select(alerts)
+    .where(
+        _STATUSES,
+        _a.last_seen < _MOMENT,
+        _a.id > sa.bindparam("after", type_=_a.id.type),
+        sa.exists().where(
+            _d.project_id == _a.project_id, _d.deployed_at > _a.last_seen, _d.deployed_at <= _MOMENT
+        ),
+    )
+    .order_by(_a.id)
+    .limit(sa.bindparam("limit"))
 )

@@ -189,6 +189,16 @@ def rate(session: Session, alert_id: str, start: datetime, end: datetime, width:
     return {int(row[0]): row[1] for row in session.execute(_RATE, values)}
 
 
+def places(session: Session, alert_id: str) -> list[str]:
+    """Return the environments that an alert occurred in ("" where none was told)."""
+    return list(session.execute(_PLACES, {"alert": alert_id}).scalars())
+
+
+def longest_gap(session: Session, alert_id: str) -> timedelta:
+    """Return the longest silence between two of an alert's kept occurrences."""
+    return timedelta(seconds=session.execute(_GAP, {"alert": alert_id}).scalar() or 0.0)
+
+
 def purge(session: Session, before: datetime, *, limit: int = 5_000) -> int:
     """Forget at most `limit` occurrences that came before a time; return how many."""
     return session.execute(_PURGE, {"before": before, "limit": limit}).rowcount
@@ -252,6 +262,17 @@ _each = (
     sa.select(_number).where(_MINE, _o.occurred_at >= _START, _o.occurred_at < _END).subquery()
 )  # PostgreSQL takes the parameters of a group for others than those of the columns
 _RATE = sa.select(_each.c.number, sa.func.count()).group_by(_each.c.number)
+_PLACES = sa.select(_o.environment).where(_MINE).distinct().order_by(_o.environment)
+_gaps = (
+    sa.select(
+        seconds_between(sa.func.lag(_o.occurred_at).over(order_by=_o.occurred_at), _o.occurred_at).label(
+            "gap"
+        )
+    )
+    .where(_MINE)
+    .subquery()
+)
+_GAP = sa.select(sa.func.max(_gaps.c.gap))
 _PURGE = sa.delete(alert_occurrences).where(
     _o.id.in_(
         sa.select(_o.id)

@@ -65,6 +65,7 @@ alerts = sa.Table(
     sa.Column("updated_at", UtcDateTime, nullable=False),
     sa.Column("merged_into", Text),
     sa.Column("split_from", Text),
+    sa.Column("proof", Json),  # of the fix, where the service itself resolved it
     sa.Index(None, "project_id", "fingerprint"),
     sa.Index(None, "project_id", "status", "last_seen", "id"),
     sa.Index(None, "project_id", "last_seen", "id"),
@@ -117,6 +118,7 @@ class AlertRecord(Struct, frozen=True):
     updated_at: datetime
     merged_into: str | None
     split_from: str | None
+    proof: dict[str, Any] | None
 
     def received(self) -> IncomingAlert:
         """Return the first message as it was read."""
@@ -180,6 +182,12 @@ def get(session: Session, alert_id: str) -> AlertRecord:
     return AlertRecord(*row)
 
 
+def slug_of(session: Session, alert_id: str) -> str:
+    """Return the slug of an alert's project."""
+    slug: str = session.execute(_TOLD, {"id": alert_id}).one().project
+    return slug
+
+
 def open_of(session: Session, project_id: str, fingerprint: str) -> str | None:
     """Return the id of the open alert of a fingerprint."""
     found: str | None = session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
@@ -241,13 +249,18 @@ def new_row(
 
 def _begin(session: Session, alert_id: str, moment: datetime) -> bool:
     """Write down that an alert is new; tell whether it is a regression."""
-    before = session.execute(_BEFORE, {"of_id": alert_id}).scalar()
-    if before is not None:
-        session.execute(_REGRESSED, {"of_id": alert_id, "before": before})
-    details = "Seen for the first time." if before is None else "Came back after it was resolved."
-    action = "created" if before is None else "regressed"
-    alert_history.add(session, HistoryEntry(alert_id, moment, action, None, details))
-    return before is not None
+    found = session.execute(_BEFORE, {"of_id": alert_id}).first()
+    if found is None:
+        told = HistoryEntry(alert_id, moment, "created", None, "Seen for the first time.")
+        alert_history.add(session, told)
+        return False
+    before, proof = found
+    session.execute(_REGRESSED, {"of_id": alert_id, "before": before})
+    details = "Came back after it was resolved."
+    if proof is not None:
+        details = f"Came back although its fix was taken for proved: see alert {before}."
+    alert_history.add(session, HistoryEntry(alert_id, moment, "regressed", None, details))
+    return True
 
 
 @cache
@@ -278,7 +291,7 @@ _RESOLVED_BY_HAND = sa.select(_a.id).where(
 )
 _this, _former = alerts.alias(), alerts.alias()
 _BEFORE = (
-    sa.select(_former.c.id)
+    sa.select(_former.c.id, _former.c.proof)
     .join(
         _this,
         sa.and_(_this.c.project_id == _former.c.project_id, _this.c.fingerprint == _former.c.fingerprint),

@@ -79,6 +79,40 @@ class LinkSchema(Schema):
     text = basic.String(required=True)
 
 
+class _MarkerSchema(Schema):
+    """A deployment of the alert's project."""
+
+    id = basic.UUID(required=True)
+    environment = basic.String(required=True)
+    commit_hash = basic.String(required=True, allow_none=True)
+    release = basic.String(required=True, allow_none=True)
+    deployed_at = basic.DateTime(required=True)
+
+
+class ProofSchema(Schema):
+    """Why an alert is taken for fixed: what was deployed, and the silence since.
+
+    `chance` is how probable such a silence is had nothing changed; `needed_seconds` of it were asked for.
+    """
+
+    deployments = basic.List(basic.Nested(_MarkerSchema), required=True)
+    deployed_at = basic.DateTime(required=True)
+    occurrences = basic.Integer(required=True)
+    watched_seconds = basic.Integer(required=True)
+    longest_gap_seconds = basic.Integer(required=True)
+    quiet_seconds = basic.Integer(required=True)
+    needed_seconds = basic.Integer(required=True)
+    chance = basic.Float(required=True)
+
+
+class ResolutionSchema(Schema):
+    """Who resolved an alert: a person, its sender, or the system by a proof."""
+
+    by = basic.String(required=True, validate=ma.validate.OneOf(("person", "sender", "system")))
+    user = basic.String(required=True, allow_none=True)
+    proof = basic.Nested(ProofSchema, required=True, allow_none=True)
+
+
 class DecisionSchema(Schema):
     """What somebody decided: what has this fingerprint (and this trait, if one is named) belongs here."""
 
@@ -112,6 +146,7 @@ class AlertSchema(AlertItemSchema):
     regression_of = basic.UUID(
         required=True, allow_none=True, metadata={"description": "The resolved alert of the same cause."}
     )
+    resolution = basic.Nested(ResolutionSchema, required=True, allow_none=True)
     merged_into = basic.UUID(required=True, allow_none=True)
     split_from = basic.UUID(required=True, allow_none=True)
     grouping = basic.Nested(GroupingSchema, required=True)
@@ -197,16 +232,6 @@ class _BucketSchema(Schema):
 
     start = basic.DateTime(required=True)
     count = basic.Integer(required=True)
-
-
-class _MarkerSchema(Schema):
-    """A deployment of the alert's project."""
-
-    id = basic.UUID(required=True)
-    environment = basic.String(required=True)
-    commit_hash = basic.String(required=True, allow_none=True)
-    release = basic.String(required=True, allow_none=True)
-    deployed_at = basic.DateTime(required=True)
 
 
 class TimelineSchema(Schema):

@@ -11,7 +11,7 @@ from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage import alert_history, alert_lists, alert_rules, alert_stats, alerts, projects
 from hefesto_api.storage.alert_lists import Filter, ListedAlert
-from hefesto_api.storage.alerts import STATUSES
+from hefesto_api.storage.alerts import RESOLVED, STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -89,11 +89,20 @@ def detail(session: Session, item: ListedAlert) -> dict[str, Any]:
         "links": msgspec.to_builtins(first.links),
         "resolved_by": record.resolved_by,
         "regression_of": record.regression_of,
+        "resolution": _resolution(record),
         "merged_into": record.merged_into,
         "split_from": record.split_from,
         "grouping": _grouping(session, record, first),
         "history": [told(entry) for entry in alert_history.of(session, item.id)],
     }
+
+
+def _resolution(record: AlertRecord) -> dict[str, Any] | None:
+    """Return who resolved an alert (a person, its sender or the system), and by what proof."""
+    if record.status != RESOLVED:
+        return None
+    by = "system" if record.proof is not None else "sender" if record.resolved_by is None else "person"
+    return {"by": by, "user": record.resolved_by, "proof": record.proof}
 
 
 _GROUPED_BY = {

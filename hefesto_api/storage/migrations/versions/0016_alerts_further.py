@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from hefesto_api.storage.base import Blob, Serial, Text, UtcDateTime
+from hefesto_api.storage.base import Blob, Json, Serial, Text, UtcDateTime
 
 revision = "0016"
 down_revision = "0015"
@@ -11,7 +11,7 @@ branch_labels = None
 depends_on = None
 
 _TABLES = ("alert_occurrences", "alert_samples", "alert_rules")
-_COLUMNS = ("merged_into", "split_from")
+_COLUMNS = {"merged_into": Text(), "split_from": Text(), "proof": Json()}
 
 
 def upgrade() -> None:
@@ -19,8 +19,8 @@ def upgrade() -> None:
     _occurrences()
     _samples()
     _rules()
-    for name in _COLUMNS:
-        op.add_column("alerts", sa.Column(name, Text(), nullable=True))
+    for name, kind in _COLUMNS.items():
+        op.add_column("alerts", sa.Column(name, kind, nullable=True))
 
 
 def downgrade() -> None:
