@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock docs hostile security fuzz fuzz-traces load bench kill clean
+.PHONY: help run dashboard test check format lock docs hostile security fuzz fuzz-traces load bench kill clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -23,17 +23,30 @@ help: ## Show the targets
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@mkdir -p .stamps && touch $@
 
-run: .stamps/runtime ## Set up and serve on http://127.0.0.1:8080, on SQLite
+PAGE := dashboard/build.sh dashboard/build.mjs dashboard/package-lock.json $(wildcard dashboard/src/* dashboard/src/*/*)
+
+# Where nothing can be fetched, the script says so and leaves no stamp: the service has a plain page instead.
+.stamps/dashboard: .stamps/runtime $(PAGE)
+	sh dashboard/build.sh $(BIN)/python $@
+
+# With what the tests of the page need, and with its types looked at.
+.stamps/dashboard-dev: .stamps/dashboard $(PAGE)
+	sh dashboard/build.sh $(BIN)/python $@ check
+
+dashboard: .stamps/dashboard ## Build the page at /dashboard (with Node.js, or with one from PyPI)
+	@test -f .stamps/dashboard
+
+run: .stamps/runtime .stamps/dashboard ## Set up and serve on http://127.0.0.1:8080, on SQLite
 	$(BIN)/hefesto serve
 
-test: .stamps/dev ## Set up and run the tests
+test: .stamps/dev .stamps/dashboard-dev ## Set up and run the tests
 	$(BIN)/python -m pytest -n auto
 
 format: .stamps/dev ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix-only --quiet .
 
-check: .stamps/dev ## All of CI, in order of speed
+check: .stamps/dev .stamps/dashboard-dev ## All of CI, in order of speed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
@@ -70,4 +83,4 @@ lock: ## Renew the lock files (needs uv)
 	uv pip compile setup.cfg --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -c requirements/runtime.txt -o requirements/dev.txt
 
 clean: ## Remove what was built (never instance/)
-	rm -rf $(VENV) .stamps build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage*
+	rm -rf $(VENV) .stamps dashboard/node_modules hefesto_api/web/pages/app build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage*
