@@ -27,6 +27,7 @@ from hefesto_api.features.auth.oauth import consent_routes as consent
 from hefesto_api.features.auth.oauth import grant_routes as oauth_grants
 from hefesto_api.features.auth.oauth import routes as oauth
 from hefesto_api.features.config import routes as config
+from hefesto_api.features.dashboard import routes as dashboard_data
 from hefesto_api.features.deployments import routes as deployments
 from hefesto_api.features.findings import identity_routes as identity
 from hefesto_api.features.findings import owners_routes as owners
@@ -105,6 +106,7 @@ FEATURES: tuple[Feature, ...] = (
     deployments,
     metrics,
     project_quality,
+    dashboard_data,
     api_keys,
     sessions,
     mfa,

@@ -23,6 +23,7 @@ from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.group_commit import GroupCommit
 from hefesto_api.storage.intake import Arrival, Kept
+from hefesto_api.storage.measuring import Measures
 from hefesto_api.storage.usage_counter import UsageCounter
 
 if TYPE_CHECKING:
@@ -101,6 +102,11 @@ class Runtime:
         """What API keys ask for, on its way to the database."""
         return UsageCounter(self.db)
 
+    @cached_property
+    def measures(self) -> Measures:
+        """What the process measures of itself, on its way to the database."""
+        return Measures(self.db, self.memory.asked)
+
     def close(self) -> None:
         """Let go of what is open; the process is about to end."""
         self.draining.set()
@@ -108,6 +114,8 @@ class Runtime:
         for end in self.endings:
             end()
         self.usage.close()
+        if "measures" in self.__dict__:
+            self.measures.close()
         self.db.close()
 
 

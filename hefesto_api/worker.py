@@ -27,6 +27,7 @@ from hefesto_api.domain.errors import HefestoError, StorageError
 from hefesto_api.features.alerts import settling
 from hefesto_api.features.analysis import execution
 from hefesto_api.features.analysis.run import Hooks, Interrupted
+from hefesto_api.features.dashboard import observing
 from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
@@ -35,6 +36,7 @@ from hefesto_api.storage import (
     audit_check,
     audit_retention,
     audit_seals,
+    executions,
     jobs,
     retention,
     schedules,
@@ -45,6 +47,7 @@ from hefesto_api.storage.jobs import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from datetime import datetime
     from types import FrameType
 
     from hefesto_api.runtime import Runtime
@@ -61,7 +64,14 @@ RETRY_SECONDS = 5.0  # a job that waits for its next attempt holds up its lane
 HISTORY_SECONDS = 20.0  # for which an index of history may keep a slot from others
 FAILURES = 3  # of its own, after which a job is given up
 NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
-SCHEDULES = {"upkeep": 3600, "deployment_verdicts": 60, "alert_upkeep": 60, "audit_seal": 600}
+SCHEDULES = {
+    "upkeep": 3600,
+    "deployment_verdicts": 60,
+    "alert_upkeep": 60,
+    "audit_seal": 600,
+    "measures": 60,
+    "baselines": 600,
+}
 
 
 class Slot:
@@ -169,6 +179,16 @@ def keep_alerts(slot: Slot, job: Job) -> None:
         log.info("alerts_settled", alerts=settled)
 
 
+def observe(slot: Slot, job: Job) -> None:
+    """Take in what was measured, and see whether it is as usual."""
+    observing.observe(slot.runtime.db)
+
+
+def learn_baselines(slot: Slot, job: Job) -> None:
+    """Learn what is usual, of the measures of which that is due."""
+    observing.learn(slot.runtime.db)
+
+
 def correlate(slot: Slot, job: Job) -> None:
     """Find out what is behind an alert on record, if nobody did."""
     held = slot.runtime
@@ -191,6 +211,8 @@ KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "deployment_verdicts": judge_deployments,
     "alert_upkeep": keep_alerts,
     "audit_seal": seal_audit_log,
+    "measures": observe,
+    "baselines": learn_baselines,
 }
 GIVEN_UP: Mapping[str, Callable[[Runtime, Job], None]] = {"analysis": give_up_analysis}
 
@@ -275,23 +297,29 @@ class Worker:
 
     def _do(self, slot: Slot, job: Job) -> None:
         """Do one job and write down how it ended."""
+        began = clock.now()
         try:
             with self._kept(slot, job):
                 KINDS[job.kind](slot, job)
             with self._db.write() as session:
                 jobs.finish(session, job)
+                executions.ended(session, job, began)
         except LeaseLost:
             log.warning("lease_lost", job=job.id, kind=job.kind)
         except Interrupted:
             self._fail(job, "The worker was stopped.", retry_in=0.0)
         except Exception as error:
             log.exception("job_failed", job=job.id, kind=job.kind)
-            self._fail(_tried_enough(job, error), f"{type(error).__name__}: {error}", RETRY_SECONDS)
+            self._fail(_tried_enough(job, error), f"{type(error).__name__}: {error}", RETRY_SECONDS, began)
 
-    def _fail(self, job: Job, error: str, retry_in: float | None = None) -> None:
+    def _fail(
+        self, job: Job, error: str, retry_in: float | None = None, began: datetime | None = None
+    ) -> None:
         try:
             with self._db.write() as session:
                 status = jobs.fail(session, job, error, retry_in=retry_in)
+                if began is not None:
+                    executions.ended(session, job, began, error)
         except LeaseLost:
             return
         if status == "dead":

@@ -24,13 +24,16 @@ class Memory:
         self._size = 0
         self._kept: OrderedDict[tuple[Any, ...], _Kept] = OrderedDict()
         self._lock = threading.Lock()
+        self._hits, self._misses = 0, 0
 
     def get(self, key: tuple[Any, ...]) -> Any | None:
         """Return what is kept under a key; None when nothing is (any more)."""
         with self._lock:
             found = self._kept.get(key)
             if found is None:
+                self._misses += 1
                 return None
+            self._hits += 1
             self._kept.move_to_end(key)
             return found.value
 
@@ -45,6 +48,11 @@ class Memory:
             while self._size > self._most:
                 _, gone = self._kept.popitem(last=False)
                 self._size -= gone.size
+
+    def asked(self) -> tuple[int, int]:
+        """Return how often something was asked for, and how often it was there."""
+        with self._lock:
+            return self._hits + self._misses, self._hits
 
     def __len__(self) -> int:
         return len(self._kept)

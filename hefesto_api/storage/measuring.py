@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from hefesto_api.domain import clock
@@ -23,12 +23,20 @@ MOST_WAITING = 20_000  # rows of a process that wait for a database that is away
 class Measures:
     """What a process counted and has not written yet; a thread writes it now and then, `close` the rest.
 
-    With its counts a process writes what it saw of the queue. A forked process counts anew: what its parent
+    `asked` tells how often its cache was asked, and how often it had an answer. With its counts a process
+    writes what it saw of the queue. A forked process counts anew: what its parent
     has counted is the parent's to write.
     """
 
-    def __init__(self, db: Database, every_seconds: float = EVERY_SECONDS) -> None:
+    def __init__(
+        self,
+        db: Database,
+        asked: Callable[[], tuple[int, int]] = lambda: (0, 0),
+        every_seconds: float = EVERY_SECONDS,
+    ) -> None:
         self._db = db
+        self._asked = asked
+        self._cache = (0, 0)
         self._every = every_seconds
         self._pid = 0
         self._thread: threading.Thread | None = None
@@ -95,6 +103,10 @@ class Measures:
         self._writes, self._waited = writes, waited
         if more[0] > 0:
             self.see(WRITER_WAIT, Gauge(more[0], more[1], more[1] / more[0]))
+        former, self._cache = self._cache, self._asked()
+        asked, hits = (new - old for new, old in zip(self._cache, former, strict=True))
+        if asked > 0:
+            self.see(CACHE, Gauge(asked, hits, hits / asked))
 
     def _take_back(
         self, counts: Mapping[tuple[int, str], list[float]], gauges: Mapping[tuple[int, str], Gauge]

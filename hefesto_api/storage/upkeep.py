@@ -9,14 +9,17 @@ from hefesto_api.domain import clock
 from hefesto_api.storage import (
     alert_deliveries,
     alert_occurrences,
+    anomalies,
     api_key_usage,
     api_keys,
     code_facts,
     contents,
+    executions,
     idempotency,
     intake,
     jobs,
     learning,
+    monitoring,
     oauth_grants,
     outbox,
     rollups,
@@ -75,7 +78,10 @@ def run(db: Database) -> None:
         second_factors.purge(session, now - UNCONFIRMED_FACTORS)
         signing_keys.purge(session, now)
         api_keys.purge(session, now)
+        anomalies.purge(session, now)
+        executions.purge(session, now - ENDED_JOBS)
         api_key_usage.prune(session, (now - TOLD_USAGE).date())
+    monitoring.thin(db, int(now.timestamp()))
     _mend_rollups(db)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from flask import Flask, current_app, g, request
 
 from hefesto_api.adapters.metrics import Metrics
+from hefesto_api.web import context
 
 if TYPE_CHECKING:
     from flask import Response
@@ -33,5 +34,7 @@ def count(response: Response) -> Response:
     rule = request.url_rule
     method = request.method if request.method in _METHODS else UNKNOWN
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
-    metrics().count_request(method, rule.rule if rule else UNKNOWN, response.status_code, seconds)
+    route = rule.rule if rule else UNKNOWN
+    metrics().count_request(method, route, response.status_code, seconds)
+    context.runtime().measures.count(f"{method} {route}", response.status_code, seconds)
     return response

@@ -150,11 +150,38 @@ class ScheduleSchema(Schema):
     last_error = fields.String(required=True, allow_none=True)
 
 
+class ExecutionSchema(Schema):
+    """One time that a schedule's work was carried out."""
+
+    id = fields.UUID(required=True)
+    schedule = fields.String(required=True)
+    kind = fields.String(required=True)
+    job_id = fields.UUID(required=True)
+    started_at = fields.DateTime(required=True)
+    ended_at = fields.DateTime(required=True)
+    status = fields.String(required=True, validate=ma.validate.OneOf(("succeeded", "failed")))
+    error = fields.String(required=True, allow_none=True)
+
+
+class RecalculationSchema(Schema):
+    """When the baseline of a metric is learned anew; `project_id` is empty for one of the whole service."""
+
+    metric = fields.String(required=True)
+    project_id = fields.String(required=True)
+    every_seconds = fields.Integer(required=True)
+    next_run_at = fields.DateTime(required=True)
+    last_run_at = fields.DateTime(required=True, allow_none=True)
+    last_status = fields.String(required=True, allow_none=True)
+    last_error = fields.String(required=True, allow_none=True)
+
+
 class JobsSchema(Schema):
-    """The queue: the latest jobs of each state, and the schedules."""
+    """The queue: the latest jobs of each state, the schedules, and how their latest runs ended."""
 
     queued = fields.List(fields.Nested(JobSchema), required=True)
     running = fields.List(fields.Nested(JobSchema), required=True)
     dead = fields.List(fields.Nested(JobSchema), required=True)
     scheduled = fields.List(fields.Nested(ScheduleSchema), required=True)
+    executions = fields.List(fields.Nested(ExecutionSchema), required=True)
+    baselines = fields.List(fields.Nested(RecalculationSchema), required=True)
     counts = fields.Dict(required=True, keys=fields.String(), values=fields.Integer())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import audit, clock
 from hefesto_api.features.health.service import resident_bytes
-from hefesto_api.storage import analyses, jobs, migrate, schedules, workers
+from hefesto_api.storage import analyses, anomalies, executions, jobs, migrate, schedules, workers
 from hefesto_api.version import __version__
 
 if TYPE_CHECKING:
@@ -50,7 +50,13 @@ def job_overview(db: Database, limit: int) -> dict[str, Any]:
     """Return the latest jobs that wait, run or are dead, and the schedules with their last runs."""
     with db.read() as session:
         shown = {status: jobs.page(session, status=status, limit=limit) for status in _SHOWN}
-        return {**shown, "scheduled": schedules.every(session), "counts": jobs.counts(session)}
+        return {
+            **shown,
+            "scheduled": schedules.every(session),
+            "executions": executions.latest(session, limit),
+            "baselines": anomalies.recalculations(session)[:limit],
+            "counts": jobs.counts(session),
+        }
 
 
 def retry(db: Database, job_id: str) -> jobs.Job:

@@ -1,0 +1,1 @@
+"""What is on fire, why, and how the service itself is."""
