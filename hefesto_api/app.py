@@ -41,6 +41,7 @@ from hefesto_api.features.iris import enrich_routes as enrichment
 from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
+from hefesto_api.features.webhooks import routes as webhooks
 from hefesto_api.web import (
     arguments,
     auditing,
@@ -104,6 +105,7 @@ FEATURES: tuple[Feature, ...] = (
     correlations,
     enrichment,
     deployments,
+    webhooks,
     metrics,
     project_quality,
     dashboard_data,

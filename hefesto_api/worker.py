@@ -32,6 +32,7 @@ from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
 from hefesto_api.features.iris import correlating, indexing, past, recording
+from hefesto_api.features.webhooks.dispatching import Dispatcher
 from hefesto_api.storage import (
     audit_check,
     audit_retention,
@@ -41,6 +42,7 @@ from hefesto_api.storage import (
     retention,
     schedules,
     upkeep,
+    webhooks,
     workers,
 )
 from hefesto_api.storage.jobs import LeaseLost
@@ -227,6 +229,7 @@ class Worker:
         self._slots = [Slot(runtime) for _ in range(slots)]
         with self._db.write() as session:
             self._me = workers.register(session, host_name(), os.getpid(), slots)
+        self.dispatcher = Dispatcher(runtime, self._me.id)
 
     def run(self) -> None:
         """Work until `stop`; then end the jobs at hand where they are (they go on elsewhere or later)."""
@@ -236,6 +239,7 @@ class Worker:
             for number, slot in enumerate(self._slots)
         ]
         threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
+        threads.append(threading.Thread(target=self.dispatcher.run, name="webhooks", daemon=True))
         for thread in threads:
             thread.start()
         log.info("worker_started", worker=self._me.id, slots=len(self._slots))
@@ -253,6 +257,7 @@ class Worker:
     def stop(self) -> None:
         """Take no more jobs, and interrupt those at hand."""
         self._stopping.set()
+        self.dispatcher.stop()
         for slot in self._slots:
             slot.stop.set()
 
@@ -270,6 +275,7 @@ class Worker:
             for other in workers.on_host(session, host_name()):
                 if other.id != self._me.id and not _is_alive(other.pid):
                     jobs.release(session, other.id)
+                    webhooks.release(session, other.id)
                     workers.leave(session, other)
             for name, seconds in SCHEDULES.items():
                 schedules.ensure(session, name, every_seconds=seconds)

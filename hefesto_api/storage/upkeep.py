@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from hefesto_api.domain import clock
+from hefesto_api.domain.webhooks import DEAD, DELIVERED
 from hefesto_api.storage import (
     alert_deliveries,
     alert_occurrences,
@@ -28,6 +29,7 @@ from hefesto_api.storage import (
     signing_keys,
     throttles,
     tickets,
+    webhooks,
     workers,
 )
 
@@ -46,6 +48,9 @@ READ_MESSAGES = timedelta(days=7)
 FACTS_OF_CODE = timedelta(days=90)
 REPLACED_CORRELATIONS = timedelta(days=30)
 TOLD_USAGE = timedelta(days=400)  # a year, and what it is compared with
+TAKEN_DELIVERIES = timedelta(days=7)
+DEAD_LETTERS = timedelta(days=30)
+MEASURED_WEBHOOKS = timedelta(days=30)
 UNCONFIRMED_FACTORS = timedelta(days=1)
 
 
@@ -68,7 +73,10 @@ def run(db: Database) -> None:
     _until_none_is_left(db, lambda session: learning.sweep(session, now - REPLACED_CORRELATIONS))
     _until_none_is_left(db, lambda session: sessions.purge(session, now))
     _until_none_is_left(db, lambda session: oauth_grants.purge(session, now))
+    _until_none_is_left(db, lambda session: deliveries.purge(session, [DELIVERED], now - TAKEN_DELIVERIES))
+    _until_none_is_left(db, lambda session: deliveries.purge(session, [DEAD], now - DEAD_LETTERS))
     with db.write() as session:
+        webhooks.purge(session, now - MEASURED_WEBHOOKS)
         intake.call_if_waiting(session)
         outbox.purge(session, now - TOLD_EVENTS)
         idempotency.purge(session, now=now)

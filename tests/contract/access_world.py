@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain import clock, ids
-from hefesto_api.storage import jobs, oauth_grants, sessions
+from hefesto_api.storage import jobs, oauth_grants, outbox, sessions
 from hefesto_api.storage.oauth_grants import GrantRecord
 from hefesto_api.storage.projects import projects
 from tests.access import make_key, make_user
@@ -153,6 +153,15 @@ def _place(service: Service, slug: str) -> Place:
     sent = sender.post(f"{API}/iris/webhook/rollbar?token={token}", json=samples.rollbar())
     webhook = data_of(sent)["webhook_id"]
     service.worker.drain()
+    hook = {"name": f"of {slug}", "url": f"http://{slug}.invalid/", "project": slug, "is_active": True}
+    outgoing = post("/webhooks", hook)["id"]
+    with service.runtime.db.write() as session:
+        of_project = str(
+            session.execute(projects.select().where(projects.c.slug == slug)).mappings().one()["id"]
+        )
+        outbox.append(session, "finding.created", {"count": 1}, project_id=of_project)
+    service.worker.dispatcher.take_in()
+    delivery = get(f"/webhooks/{outgoing}/deliveries")["deliveries"][0]["id"]
     key = post("/auth/api-keys", {"name": f"a key of {slug}", "role": "viewer", "projects": [slug]})["id"]
     wanted = {"name": f"a client of {slug}", "scopes": ["read:findings"], "projects": [slug]}
     oauth = post("/auth/oauth-clients", wanted)["id"]
@@ -196,6 +205,8 @@ def _place(service: Service, slug: str) -> Place:
         "environment": f"{slug}-env",
         "source_id": source,
         "webhook_id": webhook,
+        "outgoing_id": outgoing,
+        "delivery_id": delivery,
         "job_id": job,
         "entry_id": entry["id"],
         "key_id": key,
@@ -274,6 +285,14 @@ BODIES: dict[str, Bodies] = {
         {"source": "sentry", "project": v["slug"], "secret": "a-secret-of-16-characters"}
     ],
     "PATCH /api/v1/iris/sources/{source_id}": lambda v, own: [{"token": "another-token-0123456789"}],
+    "POST /api/v1/webhooks": lambda v, own: [
+        {"name": "mine", "url": "http://mine.invalid/", "project": v["slug"]}
+    ],
+    "PUT /api/v1/webhooks/{outgoing_id}": lambda v, own: [
+        {"name": "mine", "url": "http://mine.invalid/", "project": own["slug"]}
+    ],
+    "PATCH /api/v1/webhooks/{outgoing_id}": lambda v, own: [{"name": "renamed"}],
+    "POST /api/v1/webhooks/{outgoing_id}/rotate-secret": lambda v, own: [{"grace_seconds": 0}],
     "POST /api/v1/iris/correlate-alert": lambda v, own: [
         _alert(v, own, project=v["slug"]),
         _alert(v, own, service_name=v["service_name"]),
@@ -321,6 +340,7 @@ CROSSED: dict[str, Bodies] = {
     "POST /api/v1/alerts/{alert_id}/split": lambda v, own: [{"occurrences": [v["occurrence_id"]]}],
     "POST /api/v1/alerts/{alert_id}/merge": lambda v, own: [{"into": v["other_alert_id"]}],
     "PATCH /api/v1/iris/sources/{source_id}": lambda v, own: [{"project": v["slug"]}],
+    "PATCH /api/v1/webhooks/{outgoing_id}": lambda v, own: [{"project": v["slug"]}],
     "POST /api/v1/iris/correlations/{correlation_id}/feedback": lambda v, own: [
         {"verdict": "confirmed", "finding_id": v["finding_id"]},
     ],

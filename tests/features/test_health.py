@@ -107,7 +107,8 @@ def test_the_parts_are_told_as_they_are(client: FlaskClient) -> None:
     assert status["status"] == "operational"
     assert set(status["analyzers"]) == {"complexity", "security", "code_smells", "best_practices"}
     assert status["integrations"]["iris"] == "enabled"
-    assert status["integrations"]["webhooks"] == "disabled"  # what is not there yet is no lie
+    assert status["integrations"]["webhooks"] == "enabled"
+    assert status["integrations"]["bigquery"] == "disabled"  # what is not there yet is no lie
     assert status["uptime_seconds"] >= 0
 
 

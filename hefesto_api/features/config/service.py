@@ -52,5 +52,5 @@ def _integrations(settings: Settings) -> dict[str, Any]:
         },
         "llm": {"enabled": False, "model": settings.llm_model or None, "budget": budget},
         "redis": {"enabled": False},
-        "webhooks": {"enabled": False},
+        "webhooks": {"enabled": True},
     }

@@ -13,7 +13,7 @@ from msgspec import Struct
 from hefesto_api.analyzers import registry
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError
-from hefesto_api.storage import audit, audit_check, jobs, migrate
+from hefesto_api.storage import audit, audit_check, deliveries, jobs, migrate, webhooks
 from hefesto_api.version import __version__
 
 if TYPE_CHECKING:
@@ -95,8 +95,8 @@ def analyzers(parts: Mapping[str, str]) -> dict[str, str]:
 
 def integrations() -> dict[str, str]:
     """Return the outside parts; what this version does not have yet is disabled."""
-    absent = dict.fromkeys(("bigquery", "llm", "redis", "webhooks"), "disabled")
-    return {"iris": "enabled", **absent}
+    absent = dict.fromkeys(("bigquery", "llm", "redis"), "disabled")
+    return {"iris": "enabled", "webhooks": "enabled", **absent}
 
 
 def queue_depth(runtime: Runtime) -> int:
@@ -230,6 +230,12 @@ def _cache(runtime: Runtime) -> tuple[str, dict[str, Any]]:
     return DEGRADED, {"kind": "redis", "reason": "not_reachable", "limits_by": limits_by}
 
 
+def _webhooks(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    """Count the endpoints that are told of events: one that fails is seen, but no illness of the service."""
+    with runtime.db.read() as session:
+        return HEALTHY, {"endpoints": webhooks.counts(session), "waiting": deliveries.waiting(session)}
+
+
 def _not_there(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
     return DISABLED, {}
 
@@ -240,7 +246,7 @@ LOOKS: dict[str, Look] = {
     "cache": _cache,
     "queue": _queue,
     "analyzers": _analyzers,
-    "webhooks": _not_there,
+    "webhooks": _webhooks,
     "llm": _not_there,
     "disk": _disk,
     "memory": _memory,

@@ -41,7 +41,8 @@ def info(runtime: Runtime, pid: int) -> dict[str, Any]:
         "worker_count": working,
         "feature_flags": {
             "iris": True,
-            **dict.fromkeys(("webhooks", "llm", "bigquery", "redis", "access_control"), False),
+            "webhooks": True,
+            **dict.fromkeys(("llm", "bigquery", "redis", "access_control"), False),
         },
     }
 

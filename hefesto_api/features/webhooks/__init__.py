@@ -1,0 +1,1 @@
+"""Outgoing webhooks: who wants to be told, and telling them."""
