@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta
-from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
@@ -240,6 +239,13 @@ def _daily(
         spread = max(math.hypot(off, scatter.get(hour, 0.0)), least)
         slots[hour] = Usual(middle, spread, values[rare], values[-rare - 1])
     return HOUR_OF_DAY, slots
+
+
+def median(values: Iterable[float]) -> float:
+    """Return the median of some values; importing the one of `statistics` would cost every start."""
+    held = sorted(values)
+    half = len(held) // 2
+    return held[half] if len(held) % 2 else (held[half - 1] + held[half]) / 2
 
 
 def _slot(at: datetime, granularity: str) -> int:

@@ -15,7 +15,7 @@ from hefesto_api.storage.correlations import correlations
 from hefesto_api.storage.findings import findings
 from hefesto_api.storage.outbox import Event, outbox
 
-LOOKED_THROUGH = 5000  # events, of which those of some projects are picked
+LOOKED_THROUGH = 5000  # events, of which those that are wanted are picked
 
 
 def alerts_told(session: Session, since: datetime, until: datetime) -> dict[str, int]:
@@ -35,13 +35,13 @@ def latest(
 ) -> list[Event]:
     """Return the latest events of some types that may be seen, the newest first.
 
-    Of some projects only those among the latest few thousand of all; what belongs to none is for who may see
-    all.
+    Looked for among the latest few thousand of all. What belongs to no project is for who may see all.
     """
-    wanted: list[sa.ColumnElement[bool]] = [outbox.c.type.in_(list(types))]
+    last = sa.select(sa.func.coalesce(sa.func.max(outbox.c.seq), 0)).scalar_subquery()
+    wanted: list[sa.ColumnElement[bool]] = [outbox.c.seq > last - LOOKED_THROUGH]
+    wanted.append(outbox.c.type.in_(list(types)))
     if project_ids is not None:
-        last = sa.select(sa.func.coalesce(sa.func.max(outbox.c.seq), 0)).scalar_subquery()
-        wanted += [outbox.c.project_id.in_(project_ids), outbox.c.seq > last - LOOKED_THROUGH]
+        wanted.append(outbox.c.project_id.in_(project_ids))
     statement = sa.select(outbox).where(*wanted).order_by(outbox.c.seq.desc()).limit(limit)
     return [Event(*row) for row in session.execute(statement)]
 
