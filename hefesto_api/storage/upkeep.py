@@ -15,6 +15,7 @@ from hefesto_api.storage import (
     api_keys,
     code_facts,
     contents,
+    deliveries,
     executions,
     idempotency,
     intake,
@@ -78,7 +79,9 @@ def run(db: Database) -> None:
     with db.write() as session:
         webhooks.purge(session, now - MEASURED_WEBHOOKS)
         intake.call_if_waiting(session)
-        outbox.purge(session, now - TOLD_EVENTS)
+        # After a long stop webhooks are yet to be told of what is old by now.
+        if not (deliveries.behind(session) and webhooks.counts(session)):
+            outbox.purge(session, now - TOLD_EVENTS)
         idempotency.purge(session, now=now)
         workers.forget(session, now - SILENT_WORKERS)
         tickets.purge(session, now)

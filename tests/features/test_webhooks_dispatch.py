@@ -11,7 +11,7 @@ import pytest
 from hefesto_api.domain import clock
 from hefesto_api.features.webhooks import schemas
 from hefesto_api.features.webhooks.dispatching import Dispatcher
-from hefesto_api.storage import deliveries, outbox, projects, webhooks
+from hefesto_api.storage import deliveries, outbox, projects, upkeep, webhooks
 from tests.answers import data_of, error_of
 from tests.features.receiver import PRIVATE, Receiver
 
@@ -309,3 +309,19 @@ def test_slack_and_pagerduty_are_told_in_their_words(near: Service) -> None:
         assert {one["routing_key"] for one in pages} == {"the key"}
         assert (pages[0]["payload"]["severity"], pages[0]["payload"]["source"]) == ("error", "shop")
         assert "webhook-signature" not in pager.posts[0].headers
+
+
+def test_what_happened_before_a_long_stop_is_still_told(near: Service) -> None:
+    with Receiver() as receiver:
+        webhook = made(near, receiver.url, events=["finding.created"])
+        happen(near, "finding.created", n=1)
+        long_ago = clock.now() - timedelta(days=30)
+        with near.runtime.db.write() as session:
+            webhooks.change(session, webhook["id"], created_at=long_ago)
+            session.execute(outbox.outbox.update().values(created_at=long_ago))
+        upkeep.run(near.runtime.db)
+        dispatch(near)
+        assert len(receiver.told(webhook["secret"])) == 1
+        upkeep.run(near.runtime.db)
+        with near.runtime.db.read() as session:
+            assert outbox.after(session, 0) == []
