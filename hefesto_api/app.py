@@ -38,6 +38,8 @@ from hefesto_api.features.intake import routes as intake
 from hefesto_api.features.iris import context_routes as code_context
 from hefesto_api.features.iris import correlation_routes as correlations
 from hefesto_api.features.iris import enrich_routes as enrichment
+from hefesto_api.features.live import routes as live
+from hefesto_api.features.live import sight
 from hefesto_api.features.metrics import project_routes as project_quality
 from hefesto_api.features.metrics import routes as metrics
 from hefesto_api.features.projects import routes as projects
@@ -65,6 +67,7 @@ from hefesto_api.web import (
     signatures,
     tracing,
 )
+from hefesto_api.web.live import process as live_process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -117,6 +120,7 @@ FEATURES: tuple[Feature, ...] = (
     oauth_clients,
     oauth_grants,
     audit_logs,
+    live,
 )
 
 # Who shows an access token of each kind, as long as it stands.
@@ -140,6 +144,7 @@ def create_app(
     app.extensions[context.KEY] = runtime
     oidc.refuse_incomplete(runtime.settings)
     _install_web(app, runtime.settings)
+    live_process.install(app, sight)
     api = openapi.install(app)
     for feature in features:
         api.register_blueprint(feature.blp)
@@ -148,6 +153,7 @@ def create_app(
     app.register_blueprint(oauth.blp)
     app.register_blueprint(consent.blp)
     app.register_blueprint(oidc_routes.browsers)
+    app.register_blueprint(live.sockets)
     arguments.declare_queries(app)
     negotiation.declare_produced(app)
     limits.declare(app)

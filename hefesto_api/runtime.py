@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hefesto_api.adapters import limits
+from hefesto_api.adapters.bell import Bell
 from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.openid import OpenId, open_provider
 from hefesto_api.adapters.passwords import Passwords
@@ -152,6 +153,10 @@ def build(settings: Settings) -> Runtime:
         intake=GroupCommit(db, intake.keep, size=lambda arrival: len(arrival.body)),
     )
     db.witness = made.ledger
+    if settings.redis_url and not db.is_sqlite:  # SQLite is one host's, where looking costs nothing
+        bell = Bell(settings.redis_url)
+        db.bell = bell.ring
+        made.endings.append(bell.close)
     return made
 
 

@@ -134,6 +134,12 @@ class Settings:
     rate_limit_folder: str = _setting(
         "", of.text, "Folder for the counts that processes share", shown="shared memory, else temporary"
     )
+    live_connections: int = _setting(
+        10_000, of.integer(1, 60_000), "Live connections that each worker process holds at most"
+    )
+    live_per_caller: int = _setting(
+        100, of.integer(0, 60_000), "Live connections of one caller or address in each process; 0: any number"
+    )
     webhook_allow_private: tuple[str, ...] = _setting(
         (), of.networks, "Private networks that outgoing webhooks may reach"
     )

@@ -17,6 +17,9 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 Session = Connection
 """A door that is open: a function that takes one is inside a transaction and never commits."""
 
+RINGS = "rings"
+"""In a session's `info`: what others wait for was written; they are to be woken once it is committed."""
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

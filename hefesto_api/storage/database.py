@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from hefesto_api.domain import audit
 from hefesto_api.domain.errors import HefestoError, StorageError, UsageError
 from hefesto_api.storage import postgresql, sqlite
-from hefesto_api.storage.base import Session
+from hefesto_api.storage.base import RINGS, Session
 from hefesto_api.storage.fairlock import FairLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 _SCHEMES = {
     "postgres": "postgresql+psycopg",
@@ -45,12 +45,14 @@ class Database:
     """A database and this process's connections to it, which are opened when first used.
 
     It may be made before a fork: each process opens its own connections. `witness`, where there is one,
-    writes what each transaction of `write()` does into the audit log, right before it is committed.
+    writes what each transaction of `write()` does into the audit log, right before it is committed. `bell`,
+    where there is one, is called after each commit of events, for those on other hosts who wait for them.
     """
 
     def __init__(self, url: sa.URL, *, connections: int = 8, patience: float = 10) -> None:
         self.url = url
         self.witness: Witness | None = None
+        self.bell: Callable[[], None] | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._connections = connections
         self._patience = patience
@@ -96,6 +98,9 @@ class Database:
                 notes = self._due(session, act, before) if witnessed or act.notes else []
                 if notes:
                     self._testify(session, act, notes)
+                rings = session.info.pop(RINGS, False)
+            if rings and self.bell is not None:
+                self.bell()
             if notes:
                 act.notes.clear()
                 act.told = True

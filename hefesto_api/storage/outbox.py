@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from hefesto_api.domain import clock, ids
-from hefesto_api.storage.base import Json, Serial, Session, Text, UtcDateTime, metadata
+from hefesto_api.storage.base import RINGS, Json, Serial, Session, Text, UtcDateTime, metadata
 
 outbox = sa.Table(
     "outbox",
@@ -64,6 +64,7 @@ def append(session: Session, event_type: str, data: dict[str, Any], *, project_i
         "created_at": clock.now(),
     }
     session.execute(_INSERT, row)
+    session.info[RINGS] = True
     return event_id
 
 

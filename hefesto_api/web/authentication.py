@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     Bearer = Callable[[Runtime, Claims], Principal | None]
 
 KEY = "hefesto.authenticator"
+_KINDS = "hefesto.bearers"
 FRESH_SECONDS = 0.5
 _FRESH = timedelta(seconds=FRESH_SECONDS)
 _LONGEST = 4096 + 64  # of a credential, in characters: the longest token, and some air
@@ -103,6 +104,7 @@ def install(app: Flask, settings: Settings, kinds: Mapping[str, Bearer]) -> None
     `kinds` says for each kind of access token who its bearer is, as long as it stands.
     """
     held: Runtime = app.extensions[context.KEY]
+    app.extensions[_KINDS] = kinds
     app.extensions[KEY] = Authenticator(lambda credential: resolve(held, kinds, credential))
     nobody = STRANGER if settings.auth == "required" else ANONYMOUS
 
@@ -130,6 +132,11 @@ def install(app: Flask, settings: Settings, kinds: Mapping[str, Bearer]) -> None
 def authenticator() -> Authenticator:
     """Return what tells whose a credential is, for those who keep a connection open."""
     return cast("Authenticator", current_app.extensions[KEY])
+
+
+def kinds_of_tokens() -> Mapping[str, Bearer]:
+    """Return who shows an access token of each kind, for those who keep a connection open."""
+    return cast("Mapping[str, Bearer]", current_app.extensions[_KINDS])
 
 
 def resolve(held: Runtime, kinds: Mapping[str, Bearer], credential: str) -> Principal:

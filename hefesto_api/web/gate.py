@@ -86,7 +86,7 @@ def refuse_other_pages() -> None:
     Where nobody shows credentials, whoever looks at such a page would change things for it.
     """
     origin = request.environ.get("HTTP_ORIGIN")
-    if origin and request.method not in {"GET", "HEAD", "OPTIONS"} and not _is_ours(origin):
+    if origin and request.method not in {"GET", "HEAD", "OPTIONS"} and not is_ours(origin):
         raise InsufficientPermissions("Pages of other origins may not call; see HEFESTO_CORS_ORIGINS.")
 
 
@@ -96,7 +96,8 @@ def refuse_other_hosts() -> None:
         raise InsufficientPermissions("This service does not answer to that Host; see HEFESTO_ALLOWED_HOSTS.")
 
 
-def _is_ours(origin: str) -> bool:
+def is_ours(origin: str) -> bool:
+    """Tell whether a page of an origin may call: it is of this host, or the settings name it."""
     settings = runtime().settings
     if not {origin, "*"}.isdisjoint(settings.cors_origins):
         return True

@@ -38,7 +38,7 @@ _DEFAULTS = [
     ("Cross-Origin-Resource-Policy", "same-origin"),
 ]
 _HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
-_BODILESS = ("204", "304")
+_BODILESS = ("101", "204", "304")
 
 
 def install(app: Flask, settings: Settings) -> None:

@@ -20,6 +20,7 @@ from gunicorn.workers.gthread import _DEFER, ThreadWorker
 
 from hefesto_api.adapters import logs
 from hefesto_api.web import context, envelope, headers
+from hefesto_api.web.live import handover
 
 READ_SECONDS = 20.0
 """What a client has for its head, or for the next LEAST_RATE bytes a second of its body."""
@@ -45,6 +46,10 @@ _MESSAGES = {
 }
 
 
+_HANDED_ON = object()
+"""What `handle` returns of a connection that somebody else holds from now on."""
+
+
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     """A worker whose own errors, which gunicorn writes as HTML, leave as ours do.
 
@@ -55,6 +60,11 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.lingering: deque[Any] = deque()
+
+    def init_process(self) -> None:
+        """Say, in the process that serves, that connections can be handed on; then serve."""
+        handover.expect()
+        super().init_process()
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Say that this process takes no new work, so that probes send none, and end gracefully."""
@@ -80,10 +90,17 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         reader = getattr(conn.parser, "unreader", None)
         if isinstance(reader, PatientUnreader):
             reader.begin()
-        return super().handle(conn)
+        result = super().handle(conn)
+        return _HANDED_ON if _hand_on(conn) else result
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """End a connection without waiting for the client; what goes on is left to gunicorn."""
+        """End a connection without waiting for the client; what goes on is left to gunicorn.
+
+        One that was handed on is counted no more, and is not closed.
+        """
+        if not fs.cancelled() and fs.exception() is None and fs.result() is _HANDED_ON:
+            self.nr_conns -= 1
+            return
         if fs.cancelled() or fs.exception() is not None or fs.result():
             super().finish_request(conn, fs)
             return
@@ -177,8 +194,32 @@ class Response(wsgi.Response):  # type: ignore[misc] # gunicorn is untyped
         """Return gunicorn's own headers without its name."""
         return [header for header in super().default_headers() if not header.startswith("Server:")]
 
+    def is_chunked(self) -> bool:
+        """Tell whether the body goes in chunks; one that somebody else writes does not."""
+        return not handover.is_offered(self.sock) and bool(super().is_chunked())
+
+    def should_close(self) -> bool:
+        """Tell whether the connection ends with the answer; one that is handed on does not come back."""
+        return handover.is_offered(self.sock) or bool(super().should_close())
+
 
 wsgi.Response = Response  # gunicorn has no setting for it
+
+
+def _hand_on(conn: Any) -> bool:
+    """Give a connection to who was offered it, with what was read of it beyond the request."""
+    taker = handover.claim(conn.sock)
+    if taker is None:
+        return False
+    early: bytes = conn.parser.unreader.buf.getvalue()
+    number = conn.sock.detach()
+    if number < 0:  # it broke while the head was written: who takes it is to see an end
+        ended, other = socket.socketpair()
+        other.close()
+        taker(ended, b"")
+    else:
+        taker(socket.socket(fileno=number), early)
+    return True
 
 
 def _open(conn: Any) -> None:

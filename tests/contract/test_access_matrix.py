@@ -50,6 +50,7 @@ OF_EVERYBODY = {
     "POST /api/v1/auth/login": "asks for a password",
     "POST /api/v1/auth/refresh": "asks for a refresh token",
     "POST /api/v1/auth/logout": "asks for the token of the session that ends",
+    "GET /api/v1/ws/dashboard": "asks within: a ticket, a token or a key, by the address or the first message",
     "POST /api/v1/iris/webhook": "asks within: a secret of a source, or write:alerts",
     "POST /api/v1/iris/webhook/{source}": "asks within: a secret of a source, or write:alerts",
 }
@@ -63,6 +64,7 @@ PAGES = {
     "/dashboard": "a page without data",
     "/dashboard/{place}": "the same page",
     "/dashboard/assets/{name}": "files of that page",
+    "/ws/dashboard": "asks within, as the address that the document tells",
     "/oauth/authorize": "asks for a login, and for consent",
     "/oauth/token": "asks for a client's secret, or a code with its verifier",
     "/oauth/revoke": "asks for a client's secret",

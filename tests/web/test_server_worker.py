@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import socket
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import Any
 
+import gunicorn
 import pytest
 from gunicorn.http import errors
 from gunicorn.http.errors import NoMoreData
-from gunicorn.workers.gthread import _DEFER
+from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from hefesto_api.web.live import handover
 from hefesto_api.web.server_worker import LEAST_RATE, PatientUnreader, Worker
 from structlog.testing import capture_logs
 
@@ -84,3 +90,52 @@ def test_what_cannot_be_read_is_answered_and_not_repeated(error: Exception, stat
     assert (line["reason"], line["client"]) == (type(error).__name__, "203.0.113.9")
     assert b"hef_secret" not in said
     assert "hef_secret" not in str(lines)
+
+
+def test_gunicorn_is_the_one_that_we_know() -> None:
+    """Connections are handed on behind its back: another version is to be read before it is trusted."""
+    assert gunicorn.version_info[:2] == (26, 1), (
+        "read ThreadWorker.handle, finish_request, TConn and Response"
+    )
+    handled = inspect.getsource(ThreadWorker.handle)
+    assert "self.handle_request(req, conn)" in handled
+    assert "conn.sock.shutdown" not in handled
+    assert "self.nr_conns += 1" in inspect.getsource(ThreadWorker.accept)
+    assert "self.nr_conns -= 1" in inspect.getsource(ThreadWorker.finish_request)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_connection_that_was_handed_on_is_neither_counted_nor_closed(
+    monkeypatch: pytest.MonkeyPatch, broken: bool
+) -> None:
+    ours, theirs = socket.socketpair()
+    taken: list[tuple[socket.socket, bytes]] = []
+    reader = PatientUnreader(ours)
+    reader.unread(b"early")
+    conn = SimpleNamespace(sock=ours, initialized=True, parser=SimpleNamespace(unreader=reader))
+
+    def handle(_worker: Any, conn: Any) -> bool:
+        handover.offer({handover.SOCKET: ours}, lambda sock, early: taken.append((sock, early)))
+        if broken:
+            conn.sock.close()
+        return True
+
+    monkeypatch.setattr(ThreadWorker, "handle", handle)
+    worker = Worker.__new__(Worker)
+    worker.nr_conns = 3
+    done: Future[Any] = Future()
+    done.set_result(worker.handle(conn))
+    worker.finish_request(conn, done)
+    assert worker.nr_conns == 2
+    ((sock, early),) = taken
+    with theirs, sock:
+        assert early == (b"" if broken else b"early")
+        if not broken:
+            theirs.sendall(b"on it goes")
+        assert sock.recv(10) == (b"" if broken else b"on it goes")
+
+
+def test_nothing_is_handed_on_elsewhere() -> None:
+    assert not handover.is_possible({})
+    assert not handover.is_possible({handover.SOCKET: object()})
+    assert handover.claim(object()) is None
