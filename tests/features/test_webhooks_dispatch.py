@@ -324,4 +324,4 @@ def test_what_happened_before_a_long_stop_is_still_told(near: Service) -> None:
         assert len(receiver.told(webhook["secret"])) == 1
         upkeep.run(near.runtime.db)
         with near.runtime.db.read() as session:
-            assert outbox.after(session, 0) == []
+            assert "finding.created" not in {event.type for event in outbox.after(session, 0)}
