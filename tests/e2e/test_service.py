@@ -29,25 +29,26 @@ READY_SECONDS = 60.0
 class Served:
     """`hefesto serve` in a folder, with a tree beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.root = folder / "src"
         self.root.mkdir()
-        self._folder = folder
-        self._port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start it and wait until it is ready."""
-        environ = {
+        self.port = free_port()
+        self.environ = {
             "PATH": os.environ["PATH"],
             "HEFESTO_ROOTS": str(self.root),
             "HEFESTO_WORKERS": "1",
             "HEFESTO_ANALYSIS_PROCESSES": "1",
+            **settings,
         }
-        argv = [sys.executable, "-m", "hefesto_api", "serve", "--port", str(self._port)]
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        argv = [sys.executable, "-m", "hefesto_api", "serve", "--port", str(self.port)]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                argv, cwd=self._folder, env=environ, stdout=log, stderr=log, start_new_session=True
+                argv, cwd=self._folder, env=self.environ, stdout=log, stderr=log, start_new_session=True
             )
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
@@ -68,7 +69,7 @@ class Served:
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """Call it and return the status and the data (or the error)."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self._port}{path}",
+            f"http://127.0.0.1:{self.port}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Content-Type": "application/json"},

@@ -1,4 +1,5 @@
 // Findings to decide about, by keyboard where one likes: the filters stand in the address.
+import { useSignal } from "@preact/signals";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { get, patch } from "../api";
@@ -33,28 +34,40 @@ export function FindingsPage() {
   const path = `/findings?${asked}`;
   const first = useData<Listed>(path, true);
   const [more, setMore] = useState<{ path: string; items: Finding[]; next: string | null }>({ path, items: [], next: null });
-  const [moved, setMoved] = useState<Map<string, string>>(new Map());
-  const [picked, setPicked] = useState<Set<string>>(new Set());
-  const [at, setAt] = useState(0);
+  // Signals, since keys come faster than the page is drawn: each sees what the one before has done.
+  const moved = useSignal(new Map<string, string>());
+  const picked = useSignal(new Set<string>());
+  const at = useSignal(0);
   const rows = useRef<HTMLUListElement>(null);
 
   const later = more.path === path ? more : { path, items: [], next: null };
   const wanted = query.get("status") ?? "open";
-  const items = unique([...(first.data?.findings ?? []), ...later.items])
-    .map((one) => ({ ...one, status: moved.get(one.id) ?? one.status }))
-    .filter((one) => wanted === "all" || wanted.split(",").includes(one.status));
-  const gone = [...moved.values()].filter((status) => wanted !== "all" && !wanted.split(",").includes(status)).length;
+  const fits = (status: string) => wanted === "all" || wanted.split(",").includes(status);
+  const read = unique([...(first.data?.findings ?? []), ...later.items]);
+  const known = useRef(read);
+  known.current = read;
+  const left = () =>
+    known.current
+      .map((one) => ({ ...one, status: moved.value.get(one.id) ?? one.status }))
+      .filter((one) => fits(one.status));
+  const marked = () => {
+    const shown = left();
+    return shown[Math.min(at.value, shown.length - 1)];
+  };
+  const chosen = () => (picked.value.size ? [...picked.value] : [marked()?.id ?? ""].filter(Boolean));
+  const items = left();
+  const here = marked();
+  const gone = read.length - items.length;
   const next = later.items.length ? later.next : (first.data?.pagination.next_cursor ?? null);
-  const here = items[Math.min(at, items.length - 1)];
   const open = query.get("finding") ?? "";
 
   useEffect(() => {
-    setAt(0);
-    setPicked(new Set());
-    setMoved(new Map());
+    at.value = 0;
+    picked.value = new Set();
+    moved.value = new Map();
   }, [path]);
 
-  const read = useCallback(async () => {
+  const readOn = useCallback(async () => {
     if (!next) {
       return;
     }
@@ -71,20 +84,22 @@ export function FindingsPage() {
     if (ids.length === 0) {
       return;
     }
-    const before = new Map(items.filter((one) => ids.includes(one.id)).map((one) => [one.id, one.status]));
-    setMoved((was) => new Map([...was, ...ids.map((id) => [id, status] as const)]));
-    setPicked(new Set());
+    const before = new Map(ids.map((id) => [id, moved.value.get(id) ?? known.current.find((one) => one.id === id)?.status ?? "open"]));
+    const stay = (kept: string[]) => {
+      moved.value = new Map([...moved.value, ...kept.map((id) => [id, before.get(id) ?? "open"] as const)]);
+    };
+    moved.value = new Map([...moved.value, ...ids.map((id) => [id, status] as const)]);
+    picked.value = new Set();
     try {
       const told = await patch<{ failed: number; results: { id: string; success: boolean }[] }>("/findings", { ids, status });
       const done = ids.length - told.failed;
       if (told.failed) {
-        const kept = told.results.filter((one) => !one.success).map((one) => one.id);
-        setMoved((was) => new Map([...was].filter(([id]) => !kept.includes(id))));
+        stay(told.results.filter((one) => !one.success).map((one) => one.id));
       }
       const text = `${DONE[status] ?? words(status)}: ${many(done, "finding")}`;
       tell(told.failed ? `${text}; ${told.failed} could not be changed` : text, back ? () => restore(before) : null, told.failed > 0);
     } catch (failure) {
-      setMoved((was) => new Map([...was].filter(([id]) => !ids.includes(id))));
+      stay(ids);
       complain(failure);
     }
   }
@@ -95,21 +110,22 @@ export function FindingsPage() {
     }
   }
 
-  const chosen = picked.size ? [...picked] : here ? [here.id] : [];
   const keys: Record<string, () => void> = {
-    j: () => setAt(Math.min(items.length - 1, at + 1)),
-    k: () => setAt(Math.max(0, at - 1)),
-    x: () => here && toggle(here.id),
-    a: () => void decide(chosen, "acknowledged"),
-    i: () => void decide(chosen, "ignored"),
-    r: () => void decide(chosen, "resolved"),
-    o: () => here && change({ finding: here.id }, false),
-    Enter: () => here && change({ finding: here.id }, false),
-    u: () => void undo(),
-    "*": () => setPicked(picked.size ? new Set() : new Set(items.map((one) => one.id))),
-    Escape: () => (open ? change({ finding: "" }) : setPicked(new Set())),
+    j: () => (at.value = Math.max(0, Math.min(left().length - 1, at.value + 1))),
+    k: () => (at.value = Math.max(0, Math.min(left().length, at.value) - 1)),
+    x: () => toggle(marked()?.id),
+    a: () => void decide(chosen(), "acknowledged"),
+    i: () => void decide(chosen(), "ignored"),
+    r: () => void decide(chosen(), "resolved"),
+    o: () => change({ finding: marked()?.id ?? "" }, false),
+    Enter: () => change({ finding: marked()?.id ?? "" }, false),
+    u: undo,
+    "*": () => (picked.value = picked.value.size ? new Set() : new Set(left().map((one) => one.id))),
+    Escape: () => (route.value.query.get("finding") ? change({ finding: "" }) : (picked.value = new Set())),
     "/": () => document.getElementById("q")?.focus(),
   };
+  const does = useRef(keys);
+  does.current = keys;
 
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
@@ -126,29 +142,31 @@ export function FindingsPage() {
       if (event.key === "Enter" && target.closest("a, button, summary")) {
         return;
       }
-      const does = keys[event.key];
-      if (does) {
+      const act = does.current[event.key];
+      if (act) {
         event.preventDefault();
-        does();
+        act();
       }
     };
     addEventListener("keydown", press);
     return () => removeEventListener("keydown", press);
-  });
+  }, []);
 
   useEffect(() => {
     rows.current?.querySelector(".here")?.scrollIntoView({ block: "nearest" });
-    if (at > items.length - 10 && next) {
-      void read();
+    if (at.value > items.length - 10 && next) {
+      void readOn();
     }
-  }, [at, items.length]);
+  }, [at.value, items.length]);
 
-  function toggle(id: string): void {
-    const made = new Set(picked);
-    if (!made.delete(id)) {
-      made.add(id);
+  function toggle(id: string | undefined): void {
+    if (id) {
+      const made = new Set(picked.value);
+      if (!made.delete(id)) {
+        made.add(id);
+      }
+      picked.value = made;
     }
-    setPicked(made);
   }
 
   const total = Math.max(0, (first.data?.total_count ?? 0) - gone);
@@ -162,14 +180,14 @@ export function FindingsPage() {
           <Filters />
         </header>
         <div class="bulk" role="toolbar" aria-label="Decide about the selected findings">
-          <span class="quiet figure">{picked.size ? `${count(picked.size)} selected` : "the marked one"}</span>
-          <button type="button" disabled={!chosen.length} onClick={keys["a"]}>
+          <span class="quiet figure">{picked.value.size ? `${count(picked.value.size)} selected` : "the marked one"}</span>
+          <button type="button" disabled={!here} onClick={keys["a"]}>
             Acknowledge <kbd>a</kbd>
           </button>
-          <button type="button" disabled={!chosen.length} onClick={keys["i"]}>
+          <button type="button" disabled={!here} onClick={keys["i"]}>
             Ignore <kbd>i</kbd>
           </button>
-          <button type="button" disabled={!chosen.length} onClick={keys["r"]}>
+          <button type="button" disabled={!here} onClick={keys["r"]}>
             Resolve <kbd>r</kbd>
           </button>
         </div>
@@ -180,12 +198,12 @@ export function FindingsPage() {
           {items.map((one, index) => (
             <li
               key={one.id}
-              class={`${one === here ? "here" : ""} ${one.id === open ? "open" : ""}`}
-              aria-current={one === here ? "true" : undefined}
-              onClick={() => setAt(index)}
+              class={`${one.id === here?.id ? "here" : ""} ${one.id === open ? "open" : ""}`}
+              aria-current={one.id === here?.id ? "true" : undefined}
+              onClick={() => (at.value = index)}
             >
               <label>
-                <input type="checkbox" checked={picked.has(one.id)} onChange={() => toggle(one.id)} />
+                <input type="checkbox" checked={picked.value.has(one.id)} onChange={() => toggle(one.id)} />
                 <span class="hidden">Select: {one.description}</span>
               </label>
               <SeverityMark of={one.severity} bare />
@@ -203,12 +221,12 @@ export function FindingsPage() {
           ))}
         </ul>
         {next && items.length ? (
-          <button type="button" class="more" onClick={() => void read()}>
+          <button type="button" class="more" onClick={() => void readOn()}>
             More
           </button>
         ) : null}
       </div>
-      {open ? <FindingPanel id={open} decide={(status) => void decide([open], status)} version={moved.get(open) ?? ""} /> : null}
+      {open ? <FindingPanel id={open} decide={(status) => void decide([open], status)} version={moved.value.get(open) ?? ""} /> : null}
     </div>
   );
 }

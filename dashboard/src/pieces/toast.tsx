@@ -10,9 +10,12 @@ interface Told {
 const LONG_MS = 8_000;
 const told = signal<Told | null>(null);
 let timer = 0;
+/** The way back from what was done last, also when that is no longer shown. */
+let back: (() => void) | null = null;
 
 export function tell(text: string, undo: (() => void) | null = null, wrong = false): void {
   clearTimeout(timer);
+  back = undo ?? back;
   told.value = { text, undo, wrong };
   timer = window.setTimeout(() => {
     told.value = null;
@@ -23,12 +26,12 @@ export function complain(failure: unknown): void {
   tell(failure instanceof Error ? failure.message : String(failure), null, true);
 }
 
-/** Take back what was done last; false when there is nothing. */
-export function undo(): boolean {
-  const back = told.value?.undo;
+/** Take back what was done last, once. */
+export function undo(): void {
+  const does = back;
+  back = null;
   told.value = null;
-  back?.();
-  return Boolean(back);
+  does?.();
 }
 
 export function Toast() {
@@ -39,7 +42,7 @@ export function Toast() {
         <div class={shown.wrong ? "toast wrong" : "toast"}>
           <span>{shown.text}</span>
           {shown.undo ? (
-            <button type="button" onClick={() => undo()}>
+            <button type="button" onClick={undo}>
               Undo <kbd>u</kbd>
             </button>
           ) : null}

@@ -1,0 +1,153 @@
+"""The dashboard in a browser, over the whole service: what is shown, done, typed and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hefesto_api.web import frontend
+from tests.e2e.test_service import Served
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2] / "dashboard"
+BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+NEEDED = {
+    "the dashboard is not built: make dashboard": frontend.built() is not None,
+    "there is no Chromium": BROWSER is not None,
+    "there is no Node.js": shutil.which("node") is not None,
+    "what the checks need is not there: make check": (ROOT / "node_modules/playwright-core").is_dir(),
+}
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(
+        not all(NEEDED.values()), reason="; ".join(told for told, holds in NEEDED.items() if not holds)
+    ),
+]
+CART = '''"""The cart."""
+
+
+def price(item, rates):
+    """Return what an item costs."""
+    return item["price"] * rates[item["customer"]]
+
+
+def total(items, rates):
+    """Add up a cart."""
+    return sum(price(item, rates) for item in items)
+'''
+RISKY = "import os\n\n\ndef run(name):\n    os.system('ls ' + name)\n"
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+
+def trace(error: str) -> str:
+    """Return a trace through the cart."""
+    return (
+        "Traceback (most recent call last):\n"
+        '  File "/srv/app/cart.py", line 11, in total\n'
+        "    return sum(price(item, rates) for item in items)\n"
+        '  File "/srv/app/cart.py", line 6, in price\n'
+        '    return item["price"] * rates[item["customer"]]\n'
+        f"{error}\n"
+    )
+
+
+def alert(alert_id: str, error: str, **more: Any) -> dict[str, Any]:
+    """Return an alert of the shop."""
+    told = {"alert_id": alert_id, "project": "shop", "service_name": "checkout", "severity": "critical"}
+    return {**told, "stacktrace": trace(error), **more}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The service, to which nobody sent anything."""
+    made = Served(tmp_path_factory.mktemp("empty"))
+    made.start()
+    yield made
+    made.end(signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The service with a project, findings, a deployment and alerts."""
+    made = Served(tmp_path_factory.mktemp("served"))
+    (made.root / "cart.py").write_text(CART)
+    for number in range(20):
+        (made.root / f"run{number}.py").write_text(RISKY)
+    made.start()
+    made.call("POST", "/api/v1/projects", {"slug": "shop", "root_path": str(made.root)})
+    wanted = {"path": ".", "project": "shop", "severity_threshold": "LOW"}
+    assert made.call("POST", "/api/v1/analyze", wanted)[1]["status"] == "completed"
+    made.call("POST", "/api/v1/deployments", {"project": "shop", "release": "4.2.0"})
+    made.call("POST", "/api/v1/alerts", alert("known", "KeyError: 'customer'"))
+    made.call(
+        "POST",
+        "/api/v1/alerts",
+        alert("hostile", f"ValueError: {HOSTILE}", title=HOSTILE, error_message=HOSTILE),
+    )
+    yield made
+    made.end(signal.SIGKILL)
+
+
+def look(served: Served, check: str, **given: Any) -> None:
+    """Run a check of the page; it may find nothing."""
+    argv = ["node", "check/check.mjs", check, f"http://127.0.0.1:{served.port}", json.dumps(given)]
+    environ = {**os.environ, "CHROMIUM": str(BROWSER)}
+    done = subprocess.run(
+        argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=240
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_page_shows_its_data_without_a_complaint(served: Served) -> None:
+    look(served, "pages")
+
+
+def test_nothing_stands_in_the_way_of_anybody(served: Served) -> None:
+    look(served, "axe")
+
+
+def test_an_alert_is_seen_as_it_arrives_and_looked_after(served: Served) -> None:
+    sent = alert("fresh", "TypeError: unsupported operand type(s) for *: 'NoneType' and 'float'")
+    look(served, "alert", alert=sent, error_type="TypeError", suspect="price")
+
+
+def test_a_suspect_is_confirmed(served: Served) -> None:
+    look(served, "feedback", alert_id="known")
+
+
+def test_findings_are_decided_about_by_keyboard_alone(served: Served) -> None:
+    look(served, "triage")
+
+
+def test_text_of_others_stays_text(served: Served) -> None:
+    look(served, "hostile", alert_id="hostile")
+
+
+def test_a_fresh_installation_says_what_to_do_next(empty: Served) -> None:
+    look(empty, "empty")
+
+
+def test_who_reads_shows_a_key_where_one_is_wanted(tmp_path: Path) -> None:
+    closed = Served(
+        tmp_path, HEFESTO_AUTH="required", HEFESTO_SECRET_KEY="a key of tests that is long enough to be one"
+    )
+    closed.start()
+    try:
+        argv = [sys.executable, "-m", "hefesto_api", "keys", "create", "--name", "page", "--role", "viewer"]
+        told = subprocess.run(
+            argv, cwd=tmp_path, env=closed.environ, capture_output=True, text=True, check=True
+        )
+        key = next(word for word in told.stdout.split() if word.startswith("hef_"))
+        look(closed, "token", key=key, refused=True)
+    finally:
+        closed.end(signal.SIGKILL)
