@@ -24,7 +24,7 @@ from hefesto_api.analyzers.engine import Engine
 from hefesto_api.analyzers.registry import Thresholds
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, StorageError
-from hefesto_api.features.alerts import settling
+from hefesto_api.features.alerts import maintenance, settling
 from hefesto_api.features.analysis import execution
 from hefesto_api.features.analysis.run import Hooks, Interrupted
 from hefesto_api.features.dashboard import observing
@@ -174,13 +174,6 @@ def judge_deployments(slot: Slot, job: Job) -> None:
     judging.judge_due(slot.runtime.db)
 
 
-def keep_alerts(slot: Slot, job: Job) -> None:
-    """Resolve the alerts of which it is proved that they are fixed."""
-    settled = settling.settle(slot.runtime.db, slot.runtime.settings.auto_resolve)
-    if settled:
-        log.info("alerts_settled", alerts=settled)
-
-
 def observe(slot: Slot, job: Job) -> None:
     """Take in what was measured, and see whether it is as usual."""
     observing.observe(slot.runtime.db)
@@ -189,6 +182,14 @@ def observe(slot: Slot, job: Job) -> None:
 def learn_baselines(slot: Slot, job: Job) -> None:
     """Learn what is usual, of the measures of which that is due."""
     observing.learn(slot.runtime.db)
+
+
+def keep_alerts(slot: Slot, job: Job) -> None:
+    """Resolve the alerts of which it is proved that they are fixed; announce what maintenance kept quiet."""
+    maintenance.announce_what_goes_on(slot.runtime.db)
+    settled = settling.settle(slot.runtime.db, slot.runtime.settings.auto_resolve)
+    if settled:
+        log.info("alerts_settled", alerts=settled)
 
 
 def correlate(slot: Slot, job: Job) -> None:

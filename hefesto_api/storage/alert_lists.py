@@ -42,6 +42,7 @@ class Filter(Struct, frozen=True):
     environment: str | None = None
     alert_id: str | None = None
     fingerprint: str | None = None
+    in_maintenance: bool | None = None
     q: str | None = None
     start: datetime | None = None
     end: datetime | None = None
@@ -71,6 +72,7 @@ class ListedAlert(Struct, frozen=True):
     acknowledged_by: str | None
     resolved_at: str | None
     comment: str | None
+    in_maintenance: bool
     metadata: dict[str, Any]
 
 
@@ -172,6 +174,7 @@ _CONDITIONS: dict[str, sa.ColumnElement[bool]] = {
     "environment": _a.environment == sa.bindparam("environment"),
     "alert_id": _a.alert_id == sa.bindparam("alert_id"),
     "fingerprint": _a.fingerprint == sa.bindparam("fingerprint"),
+    "in_maintenance": _a.maintenance_id.is_not(None) == sa.bindparam("in_maintenance", type_=sa.Boolean),
     "q": sa.or_(
         *(
             column.ilike(sa.bindparam("q", type_=Text), escape="\\")
@@ -206,8 +209,9 @@ def _page(asked: frozenset[str], sort: str, descending: bool, keyed: bool) -> sa
 
 
 def _items() -> sa.Select[Any]:
-    told = {name: wire(_a[name]).label(f"{name}_text") for name in _MOMENTS}
+    told: dict[str, sa.Label[Any]] = {name: wire(_a[name]).label(f"{name}_text") for name in _MOMENTS}
     told["project"] = projects.c.slug.label("project")
+    told["in_maintenance"] = _a.maintenance_id.is_not(None).label("in_maintenance")
     names = ListedAlert.__struct_fields__
     columns = [told[name] if name in told else _a[name] for name in names]
     return sa.select(*columns).select_from(alerts).join(projects, projects.c.id == _a.project_id)

@@ -18,7 +18,7 @@ from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.grouping import Traits
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alert_history, alert_occurrences, alert_rules, outbox
+from hefesto_api.storage import alert_history, alert_occurrences, alert_rules, maintenance_windows, outbox
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.projects import projects
@@ -66,6 +66,8 @@ alerts = sa.Table(
     sa.Column("merged_into", Text),
     sa.Column("split_from", Text),
     sa.Column("proof", Json),  # of the fix, where the service itself resolved it
+    sa.Column("maintenance_id", Text),  # the window that all its occurrences came within
+    sa.Index(None, "maintenance_id"),
     sa.Index(None, "project_id", "fingerprint"),
     sa.Index(None, "project_id", "status", "last_seen", "id"),
     sa.Index(None, "project_id", "last_seen", "id"),
@@ -119,6 +121,7 @@ class AlertRecord(Struct, frozen=True):
     merged_into: str | None
     split_from: str | None
     proof: dict[str, Any] | None
+    maintenance_id: str | None
 
     def received(self) -> IncomingAlert:
         """Return the first message as it was read."""
@@ -157,11 +160,14 @@ def record(
     key = deliveries.keys(project_id, incoming)
     known = deliveries.claim(session, key, made_id, moment)
     if known is not None and not _is_news(session, incoming, *known, moment):
+        if _window(session, project_id, incoming, moment) is None:
+            leave_maintenance(session, known[0], moment)
         return Recorded(known[0], is_new=False, is_repeat_delivery=True)
     seen = traits or grouping.grouped(incoming).traits
     target = alert_rules.target(session, project_id, fingerprint, seen)
-    row = new_row(project_id, incoming, target, made_id, moment)
-    alert_id: str = session.execute(_count(session.dialect.name), row).scalar_one()
+    window = _window(session, project_id, incoming, moment)
+    row = new_row(project_id, incoming, target, made_id, moment) | {"maintenance_id": window}
+    alert_id, kept_quiet = session.execute(_count(session.dialect.name), row).one()
     is_new = alert_id == made_id
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
@@ -171,6 +177,8 @@ def record(
     is_regression = is_new and _begin(session, alert_id, moment)
     if is_new and announced:
         announce(session, "created", alert_id)
+    if kept_quiet is not None and window is None:
+        leave_maintenance(session, alert_id, moment)
     return Recorded(alert_id, is_new, is_repeat_delivery=False, is_regression=is_regression)
 
 
@@ -180,6 +188,21 @@ def get(session: Session, alert_id: str) -> AlertRecord:
     if row is None:
         raise NotFound("alert", alert_id)
     return AlertRecord(*row)
+
+
+def out_of_maintenance(session: Session, now: datetime, *, limit: int = 100) -> list[str]:
+    """Return open alerts that their senders say go on, and that no window keeps quiet any more."""
+    return list(session.execute(_OUT_OF_MAINTENANCE, {"now": now, "limit": limit}).scalars())
+
+
+def leave_maintenance(session: Session, alert_id: str, moment: datetime) -> bool:
+    """Announce an alert that goes on outside of maintenance, if a window kept it quiet until now."""
+    if session.execute(_LEAVE_MAINTENANCE, {"of_id": alert_id, "now": moment}).rowcount != 1:
+        return False
+    details = "Goes on after the maintenance window."
+    alert_history.add(session, HistoryEntry(alert_id, moment, "left_maintenance", None, details))
+    announce(session, "created", alert_id)
+    return True
 
 
 def slug_of(session: Session, alert_id: str) -> str:
@@ -199,6 +222,7 @@ def announce(session: Session, event: str, alert_id: str, *, user: str | None = 
     row = session.execute(_TOLD, {"id": alert_id}).one()
     data = row._asdict()
     project_id = data.pop("project_id")
+    data["in_maintenance"] = data.pop("maintenance_id") is not None
     for name in ("first_seen", "last_seen"):
         data[name] = clock.rfc3339(data[name])
     outbox.append(session, f"alert.{event}", {**data, "user": user}, project_id=project_id)
@@ -217,6 +241,12 @@ def _is_news(
     if moment - seen_at <= STANDING:
         return False
     return session.execute(_RESOLVED_BY_HAND, {"id": alert_id}).first() is not None
+
+
+def _window(session: Session, project_id: str, incoming: IncomingAlert, moment: datetime) -> str | None:
+    return maintenance_windows.covering(
+        session, project_id, incoming.service_name, incoming.environment, moment
+    )
 
 
 def new_row(
@@ -281,11 +311,34 @@ def _count(dialect: str) -> Any:
         "commit_hash": sa.func.coalesce(new.commit_hash, _a.commit_hash),
         "updated_at": new.updated_at,
     }
-    return inserted.on_conflict_do_update(index_elements=["open_key"], set_=counted).returning(_a.id)
+    return inserted.on_conflict_do_update(index_elements=["open_key"], set_=counted).returning(
+        _a.id, _a.maintenance_id
+    )
 
 
 _BY_ID = sa.select(alerts).where(_a.id == sa.bindparam("id"))
 _OPEN = sa.select(_a.id).where(_a.open_key == sa.bindparam("key"))
+_NOW = sa.bindparam("now", type_=UtcDateTime)
+_w, _g = maintenance_windows.maintenance_windows.c, deliveries.alert_groups.c
+_covered = sa.exists().where(
+    _w.starts_at <= _NOW,
+    _w.ends_at > _NOW,
+    sa.or_(_w.project_id.is_(None), _w.project_id == _a.project_id),
+    sa.or_(_w.service_name.is_(None), _w.service_name == _a.service_name),
+    sa.or_(_w.environment.is_(None), _w.environment == _a.environment),
+)
+_goes_on = sa.exists().where(_g.alert_id == _a.id, _g.firing.is_(True))
+_OUT_OF_MAINTENANCE = (
+    sa.select(_a.id)
+    .where(_a.maintenance_id.is_not(None), _a.status != RESOLVED, _goes_on, ~_covered)
+    .order_by(_a.id)
+    .limit(sa.bindparam("limit"))
+)
+_LEAVE_MAINTENANCE = (
+    sa.update(alerts)
+    .where(_a.id == sa.bindparam("of_id"), _a.maintenance_id.is_not(None), _a.status != RESOLVED)
+    .values(maintenance_id=None, updated_at=_NOW)
+)
 _RESOLVED_BY_HAND = sa.select(_a.id).where(
     _a.id == sa.bindparam("id"), _a.status == RESOLVED, _a.resolved_by.is_not(None)
 )
@@ -308,7 +361,7 @@ _TOLD = (
         *(_a[name] for name in (
             "id", "alert_id", "project_id", "source", "status", "severity", "title", "error_type", "message",
             "service_name", "environment", "occurrence_count", "first_seen", "last_seen", "correlation_id",
-            "regression_of", "comment", "merged_into", "split_from",
+            "regression_of", "comment", "merged_into", "split_from", "maintenance_id",
         )),
         projects.c.slug.label("project"),
     )

@@ -27,6 +27,7 @@ from hefesto_api.storage.intake import intake, intake_bodies
 from hefesto_api.storage.jobs import jobs
 from hefesto_api.storage.learning import correlation_feedback, learned_counts
 from hefesto_api.storage.monitoring import gauge_minutes, request_minutes
+from hefesto_api.storage.maintenance_windows import maintenance_windows
 from hefesto_api.storage.oauth_clients import oauth_clients
 from hefesto_api.storage.oauth_grants import oauth_codes, oauth_grants, oauth_refresh_tokens
 from hefesto_api.storage.outbox import outbox
@@ -98,6 +99,7 @@ __all__ = [
     "kept_keys",
     "learned_counts",
     "line_counts",
+    "maintenance_windows",
     "metadata",
     "metric_points",
     "oauth_clients",

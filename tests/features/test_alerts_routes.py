@@ -318,6 +318,21 @@ def test_the_summary_adds_up(idle: Service) -> None:
     assert idle.get("/alerts/stats/summary", project="nobody")["mean_time_to_resolve_seconds"] is None
 
 
+def test_times_are_told_by_their_shares(idle: Service) -> None:
+    for number in range(10):
+        alert = made(idle, f"a{number}", timestamp="2026-01-01T10:00:00Z")
+        ended = f"2026-01-01T{11 + number}:00:00Z"
+        post(idle, f"a{number}", alert_type="error.resolved", group_id=f"a{number}", timestamp=ended)
+    told = idle.get("/alerts/stats/summary")
+    assert AlertSummarySchema().validate(told) == {}
+    resolved = told["time_to_resolve_seconds"]
+    assert resolved["p50"] == pytest.approx(5 * 3600, abs=0.1)
+    assert resolved["p90"] == pytest.approx(9 * 3600, abs=0.1)
+    assert resolved["mean"] == told["mean_time_to_resolve_seconds"] == pytest.approx(5.5 * 3600, abs=0.1)
+    assert told["time_to_acknowledge_seconds"] == {"mean": None, "p50": None, "p90": None}
+    assert alert["status"] == "pending"
+
+
 def test_what_comes_back_again_and_again_is_flapping(idle: Service) -> None:
     for number in range(3):
         alert = made(idle, f"a{number}", group_id="g", timestamp=f"2026-01-0{number + 1}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.features.alerts import changes, course, parting, schemas, service
+from hefesto_api.features.alerts import changes, course, maintenance, parting, schemas, service
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
@@ -72,6 +72,55 @@ def acknowledge_alerts(wanted: dict[str, Any]) -> Any:
     ids = [str(one) for one in wanted["ids"]]
     done = changes.acknowledge_many(runtime().db, _who(), ids, wanted["comment"] or "")
     return success(to_json(done))
+
+
+@blp.route("/maintenance-windows", methods=["GET"])
+@require("read:alerts")
+@blp.arguments(schemas.MaintenanceWindowsQuery, location="query")
+@blp.response(200, schemas.MaintenanceWindowListSchema)
+def list_maintenance_windows(query: dict[str, Any]) -> Any:
+    """List maintenance windows, what begins last first."""
+    found = maintenance.listed(runtime().db, query, principal().projects)
+    return page_answer("maintenance_windows", found.items, query["page"], total_count=found.total)
+
+
+@blp.route("/maintenance-windows", methods=["POST"])
+@require("write:alerts")
+@idempotent
+@blp.arguments(schemas.NewMaintenanceWindowSchema)
+@blp.response(201, schemas.MaintenanceWindowSchema)
+def create_maintenance_window(wanted: dict[str, Any]) -> Any:
+    """Have alerts recorded and marked, and not announced, for a while."""
+    if wanted.get("project") is not None:
+        admit(wanted["project"])
+    made = maintenance.create(runtime().db, _who(), wanted)
+    return success(to_json(made), 201, {"Location": f"/api/v1/alerts/maintenance-windows/{made['id']}"})
+
+
+@blp.route("/maintenance-windows/<uuid:window_id>", methods=["GET"])
+@require("read:alerts")
+@blp.response(200, schemas.MaintenanceWindowSchema)
+def read_maintenance_window(window_id: UUID) -> Any:
+    """Show a maintenance window."""
+    return success(to_json(maintenance.read(runtime().db, str(window_id), principal().projects)))
+
+
+@blp.route("/maintenance-windows/<uuid:window_id>", methods=["PATCH"])
+@require("write:alerts")
+@blp.arguments(schemas.MaintenanceWindowChangesSchema)
+@blp.response(200, schemas.MaintenanceWindowSchema)
+def change_maintenance_window(wanted: dict[str, Any], window_id: UUID) -> Any:
+    """Change a maintenance window: make it longer, or end it now."""
+    return success(to_json(maintenance.change(runtime().db, _who(), str(window_id), wanted)))
+
+
+@blp.route("/maintenance-windows/<uuid:window_id>", methods=["DELETE"])
+@require("write:alerts")
+@blp.response(204)
+def delete_maintenance_window(window_id: UUID) -> Any:
+    """Delete a maintenance window: what goes on is announced."""
+    maintenance.remove(runtime().db, _who(), str(window_id))
+    return "", 204
 
 
 @blp.route("/<uuid:alert_id>", methods=["GET"])

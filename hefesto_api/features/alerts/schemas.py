@@ -9,6 +9,7 @@ from marshmallow import fields as basic
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.finding import Severity
+from hefesto_api.features.alerts import maintenance
 from hefesto_api.features.alerts.changes import MOST_AT_ONCE
 from hefesto_api.features.alerts.parting import TRAITS
 from hefesto_api.features.alerts.service import ALL, ITEM
@@ -47,6 +48,9 @@ class AlertItemSchema(Schema):
     acknowledged_by = basic.String(required=True, allow_none=True)
     resolved_at = basic.DateTime(required=True, allow_none=True)
     comment = basic.String(required=True, allow_none=True)
+    in_maintenance = basic.Boolean(
+        required=True, metadata={"description": "Whether it came within a maintenance window alone."}
+    )
     metadata = basic.Dict(required=True)
 
 
@@ -164,6 +168,7 @@ class _Filters(Schema):
     environment = fields.text(200)
     alert_id = fields.text(255, metadata={"description": "The sender's own id."})
     fingerprint = fields.text(100)
+    in_maintenance = fields.QueryFlag()
     q = fields.text(500, metadata={"description": "Text of the title, message, error type or service."})
     start_date = fields.Moment(metadata={"description": "The first `last_seen`, inclusive."})
     end_date = fields.Moment(end=True, metadata={"description": "The last `last_seen`, inclusive."})
@@ -324,6 +329,63 @@ class MergeAlertSchema(CommentSchema):
     into = basic.UUID(required=True)
 
 
+class _WindowChangesSchema(Schema):
+    """What can be changed of a maintenance window."""
+
+    service_name = fields.text(200, least=1, allow_none=True)
+    environment = fields.text(200, least=1, allow_none=True)
+    starts_at = fields.Moment()
+    ends_at = fields.Moment(end=True)
+    comment = fields.text(1000, allow_none=True)
+
+
+class MaintenanceWindowChangesSchema(_WindowChangesSchema):
+    """What to change of a maintenance window: at least one thing."""
+
+    @ma.validates_schema
+    def check_changes(self, data: dict[str, Any], **_: Any) -> None:
+        """Demand a change."""
+        if not data:
+            raise ma.ValidationError("Name what to change.")
+
+
+class NewMaintenanceWindowSchema(_WindowChangesSchema):
+    """When and for what to be quiet: what is not named narrows nothing down. It begins now by default."""
+
+    project = fields.slug(allow_none=True)
+    ends_at = fields.Moment(end=True, required=True)
+
+
+class MaintenanceWindowsQuery(PageQuery):
+    """Which maintenance windows are wanted; `active` asks for those that are on now."""
+
+    FIELDS = maintenance.FIELDS
+
+    project = fields.text(200)
+    active = fields.QueryFlag()
+
+
+class MaintenanceWindowSchema(Schema):
+    """A time in which alerts are recorded and marked, and not announced; null narrows nothing down."""
+
+    id = basic.UUID(required=True)
+    project = basic.String(required=True, allow_none=True)
+    service_name = basic.String(required=True, allow_none=True)
+    environment = basic.String(required=True, allow_none=True)
+    starts_at = basic.DateTime(required=True)
+    ends_at = basic.DateTime(required=True)
+    comment = basic.String(required=True, allow_none=True)
+    is_active = basic.Boolean(required=True)
+    created_by = basic.String(required=True)
+    created_at = basic.DateTime(required=True)
+    updated_at = basic.DateTime(required=True)
+
+
+MaintenanceWindowListSchema = list_schema(
+    "MaintenanceWindowList", MaintenanceWindowSchema, plural="maintenance_windows"
+)
+
+
 class AcknowledgeBatchSchema(CommentSchema):
     """Several alerts to acknowledge."""
 
@@ -350,6 +412,14 @@ def _counts() -> basic.Dict:
     return basic.Dict(keys=basic.String(), values=basic.Integer(), required=True)
 
 
+class TimesSchema(Schema):
+    """How long it took: on average, for half of the alerts at most, for nine of ten at most."""
+
+    mean = basic.Float(required=True, allow_none=True)
+    p50 = basic.Float(required=True, allow_none=True)
+    p90 = basic.Float(required=True, allow_none=True)
+
+
 class AlertSummarySchema(Schema):
     """What alerts add up to. A mean time is null where there is none.
 
@@ -363,6 +433,8 @@ class AlertSummarySchema(Schema):
     by_project = _counts()
     mean_time_to_acknowledge_seconds = basic.Float(required=True, allow_none=True)
     mean_time_to_resolve_seconds = basic.Float(required=True, allow_none=True)
+    time_to_acknowledge_seconds = basic.Nested(TimesSchema, required=True)
+    time_to_resolve_seconds = basic.Nested(TimesSchema, required=True)
     top = basic.List(basic.Nested(AlertItemSchema), required=True)
     flapping = basic.List(basic.Nested(FlappingAlertSchema), required=True)
     standing = basic.List(basic.Nested(AlertItemSchema), required=True)

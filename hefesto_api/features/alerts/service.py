@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 ITEM = ListedAlert.__struct_fields__
 ALL = "all"
-_SAME = ("severity", "source", "service_name", "environment", "alert_id", "fingerprint", "q")
+_SAME = (
+    "severity",
+    "source",
+    "service_name",
+    "environment",
+    "alert_id",
+    "fingerprint",
+    "in_maintenance",
+    "q",
+)
 
 
 class Listed(NamedTuple):
@@ -149,12 +158,15 @@ def summary(db: Database, query: Mapping[str, Any], allowed: Collection[str] | N
         wanted = chosen(session, query, allowed)
         counted = alert_stats.counts(session, wanted)
         to_acknowledge, to_resolve = alert_stats.mean_times(session, wanted)
+        shares = alert_stats.percentiles(session, wanted)
         counted["by_status"] = {name: counted["by_status"].get(name, 0) for name in STATUSES}
         return {
             "total": sum(counted["by_status"].values()),
             **counted,
             "mean_time_to_acknowledge_seconds": to_acknowledge,
             "mean_time_to_resolve_seconds": to_resolve,
+            "time_to_acknowledge_seconds": {"mean": to_acknowledge, **shares["acknowledge"]},
+            "time_to_resolve_seconds": {"mean": to_resolve, **shares["resolve"]},
             "top": [alert_lists.one(session, row.id) for row in alert_stats.top(session, wanted)],
             "flapping": [
                 {**structs.asdict(alert_lists.one(session, row.id)), "times": row.times}

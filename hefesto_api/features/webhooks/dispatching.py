@@ -231,6 +231,8 @@ def _is_for(record: WebhookRecord, event: Event, slugs: _Slugs) -> bool:
         return False
     if event.type == "webhook.status_changed" and event.data.get("id") == record.id:
         return False  # who cannot be reached is not told so
+    if event.data.get("in_maintenance"):
+        return False  # recorded, and announced when it goes on after the maintenance
     if record.project_id is not None:
         return event.project_id == record.project_id
     return record.projects is None or slugs.get(event.project_id or "") in record.projects

@@ -10,8 +10,8 @@ down_revision = "0015"
 branch_labels = None
 depends_on = None
 
-_TABLES = ("alert_occurrences", "alert_samples", "alert_rules")
-_COLUMNS = {"merged_into": Text(), "split_from": Text(), "proof": Json()}
+_TABLES = ("alert_occurrences", "alert_samples", "alert_rules", "maintenance_windows")
+_COLUMNS = {"merged_into": Text(), "split_from": Text(), "proof": Json(), "maintenance_id": Text()}
 
 
 def upgrade() -> None:
@@ -19,12 +19,15 @@ def upgrade() -> None:
     _occurrences()
     _samples()
     _rules()
+    _windows()
     for name, kind in _COLUMNS.items():
         op.add_column("alerts", sa.Column(name, kind, nullable=True))
+    _index("alerts", "maintenance_id")
 
 
 def downgrade() -> None:
     """Remove the tables."""
+    op.drop_index(op.f("ix_alerts_maintenance_id"), "alerts")
     for name in reversed(_COLUMNS):
         op.drop_column("alerts", name)
     for name in reversed(_TABLES):
@@ -109,3 +112,24 @@ def _rules() -> None:
     )
     _index(table, "project_id", "fingerprint")
     _index(table, "project_id", "target")
+
+
+def _windows() -> None:
+    table = "maintenance_windows"
+    op.create_table(
+        table,
+        sa.Column("id", Text(), nullable=False),
+        sa.Column("project_id", Text(), nullable=True),
+        sa.Column("service_name", Text(), nullable=True),
+        sa.Column("environment", Text(), nullable=True),
+        sa.Column("starts_at", UtcDateTime(), nullable=False),
+        sa.Column("ends_at", UtcDateTime(), nullable=False),
+        sa.Column("comment", Text(), nullable=True),
+        sa.Column("created_by", Text(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        _of(table, "projects", "project_id"),
+        _key(table, "id"),
+    )
+    _index(table, "ends_at")
+    _index(table, "project_id")
