@@ -49,7 +49,7 @@ def create_webhook(wanted: dict[str, Any]) -> Any:
 @blp.route("/<uuid:outgoing_id>", methods=["GET"])
 @require(_SCOPE)
 @blp.response(200, schemas.OutgoingWebhookSchema)
-def read_webhook(outgoing_id: UUID) -> Any:
+def read_outgoing_webhook(outgoing_id: UUID) -> Any:
     """Show a webhook."""
     desk = _desk()
     with desk.db.read() as session:
@@ -90,7 +90,7 @@ def delete_webhook(outgoing_id: UUID) -> Any:
 @blp.route("/<uuid:outgoing_id>/health", methods=["GET"])
 @require(_SCOPE)
 @blp.response(200, schemas.WebhookHealthSchema)
-def read_health(outgoing_id: UUID) -> Any:
+def read_webhook_health(outgoing_id: UUID) -> Any:
     """Show how it goes with a webhook: probes ask on schedule whether it is alive."""
     desk = _desk()
     with desk.db.read() as session:
@@ -116,7 +116,7 @@ def test_webhook(outgoing_id: UUID) -> Any:
 @require(_SCOPE)
 @blp.arguments(schemas.WebhookRotationSchema, required=False)
 @blp.response(200, schemas.RotatedWebhookSchema)
-def rotate_secret(wanted: dict[str, Any], outgoing_id: UUID) -> Any:
+def rotate_webhook_secret(wanted: dict[str, Any], outgoing_id: UUID) -> Any:
     """Give a webhook another secret; for a day (`grace_seconds`) the former one signs as well."""
     told = service.rotate(_desk(), str(outgoing_id), wanted["grace_seconds"])
     return success(to_json(told), headers={"Cache-Control": "no-store"})
@@ -126,7 +126,7 @@ def rotate_secret(wanted: dict[str, Any], outgoing_id: UUID) -> Any:
 @require(_SCOPE)
 @blp.arguments(schemas.DeliveriesQuery, location="query")
 @blp.response(200, schemas.DeliveryListSchema)
-def list_deliveries(query: dict[str, Any], outgoing_id: UUID) -> Any:
+def list_webhook_deliveries(query: dict[str, Any], outgoing_id: UUID) -> Any:
     """List what a webhook was or is to be told, the newest first; `status=dead` are the dead letters."""
     desk = _desk()
     with desk.db.read() as session:
@@ -140,7 +140,7 @@ def list_deliveries(query: dict[str, Any], outgoing_id: UUID) -> Any:
 @require(_SCOPE)
 @blp.response(202, schemas.DeliverySchema)
 @blp.alt_response(409, "Conflict")
-def redeliver(delivery_id: UUID) -> Any:
+def redeliver_webhook(delivery_id: UUID) -> Any:
     """Send a message anew, under the same id and with all its attempts: a dead letter, or any other."""
     return success(to_json(service.redeliver(_desk(), str(delivery_id))), 202)
 
