@@ -94,6 +94,7 @@ class Database:
         with audit.transaction() as act:
             with self._writing(durable=durable) as session:
                 before = self._changes(session)
+                session.info.pop(RINGS, None)  # what was rolled back on this connection told nobody anything
                 yield session
                 notes = self._due(session, act, before) if witnessed or act.notes else []
                 if notes:
