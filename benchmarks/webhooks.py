@@ -249,8 +249,9 @@ def run(database: str, folder: Path, events: int, kills: int) -> dict[str, Any]:
         step = max((events - calm) // max(kills, 1), 1)
         for first in range(calm, events, step):
             happen(runtime, range(first, min(first + step, events)), alerts)
-            if workers.kills < kills:
-                time.sleep(0.5 + (first % 7) / 10)
+            if workers.kills < kills:  # in the midst of sending
+                wait(good, min(len(good.came) + 20, events - 1), 30)
+                time.sleep(first % 7 / 50)
                 workers.kill()
                 workers.start()
         everything = wait(good, events, 300)
