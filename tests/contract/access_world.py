@@ -143,6 +143,8 @@ def _place(service: Service, slug: str) -> Place:
     other_alert = post("/alerts", {"alert_id": f"{slug}-other", "project": slug, "group_id": f"{slug}-g"})[
         "id"
     ]
+    later = {"starts_at": "2026-12-01", "ends_at": "2027-01-01"}
+    window = post("/alerts/maintenance-windows", {"project": slug, "comment": f"of {slug}", **later})["id"]
     crash = {"alert_id": f"{slug}-crash", "project": slug, "stacktrace": TRACE.format(word=slug)}
     correlation = post("/iris/correlate-alert", crash)["correlation_id"]
     marker = {"project": slug, "commit_hash": commit, "release": f"{slug}-1.0", "environment": f"{slug}-env"}
@@ -195,6 +197,7 @@ def _place(service: Service, slug: str) -> Place:
         "alert_id": alert_id,
         "occurrence_id": occurrence["id"],
         "other_alert_id": other_alert,
+        "window_id": window,
         "alert_name": f"{slug}-alert",
         "crash_name": f"{slug}-crash",
         "service_name": f"{slug}-service",
@@ -279,6 +282,10 @@ BODIES: dict[str, Bodies] = {
     "POST /api/v1/alerts/{alert_id}/acknowledge": lambda v, own: [{"comment": "mine"}],
     "POST /api/v1/alerts/{alert_id}/ack": lambda v, own: [{"comment": "mine"}],
     "POST /api/v1/alerts/{alert_id}/resolve": lambda v, own: [{"comment": "mine"}],
+    "POST /api/v1/alerts/maintenance-windows": lambda v, own: [
+        {"project": v["slug"], "ends_at": "2027-01-01", "starts_at": "2026-12-01"}
+    ],
+    "PATCH /api/v1/alerts/maintenance-windows/{window_id}": lambda v, own: [{"comment": "longer"}],
     "POST /api/v1/alerts/{alert_id}/split": lambda v, own: [{"occurrences": [v["occurrence_id"]]}],
     "POST /api/v1/alerts/{alert_id}/merge": lambda v, own: [{"into": v["other_alert_id"]}],
     "POST /api/v1/iris/sources": lambda v, own: [
