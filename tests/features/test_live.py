@@ -17,6 +17,7 @@ from hefesto_api.web.live.feed import MOST_MISSED, Feed
 from hefesto_api.web.live.hub import Hub, Rooms
 from tests.access import make_key, make_user, required_service, session_of  # noqa: F401 - fixture
 from tests.answers import data_of, error_of
+from tests.databases import db_kind, db_template, db_url  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,7 +110,16 @@ def tell(service: Service, kind: str, project: str | None = None, **data: Any) -
         return outbox.last(session)
 
 
-def test_newcomers_get_a_snapshot_and_then_what_happens(studio: Studio) -> None:
+@pytest.fixture
+def anywhere(make_service: Callable[..., Service], db_url: str) -> Iterator[Studio]:  # noqa: F811
+    """A studio on each of the databases."""
+    made = Studio(make_service(db_url, HEFESTO_AUTH="required"))
+    yield made
+    made.end()
+
+
+def test_newcomers_get_a_snapshot_and_then_what_happens(anywhere: Studio) -> None:
+    studio = anywhere
     listener = studio.listen(token_of(make_key(studio.service, "viewer")))
     (first,) = listener.heard()
     assert (first["type"], set(first["data"])) == (
@@ -159,7 +169,8 @@ def test_nobody_hears_of_other_projects_or_without_the_scope(studio: Studio) -> 
     assert set(deaf.kinds()) == {"metrics_update"}
 
 
-def test_who_comes_back_hears_what_he_missed(studio: Studio) -> None:
+def test_who_comes_back_hears_what_he_missed(anywhere: Studio) -> None:
+    studio = anywhere
     token = token_of(make_key(studio.service, "viewer"))
     before = tell(studio.service, "alert.created", "shop", id="a")
     for name in "bc":
