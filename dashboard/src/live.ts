@@ -98,10 +98,11 @@ async function listen(): Promise<boolean> {
     const answer = await fetch(STREAM, { headers, signal: stop.signal, cache: "no-store" });
     const kind = answer.headers.get("Content-Type") ?? "";
     if (!answer.ok || !answer.body || !kind.startsWith("text/event-stream")) {
-      return ![404, 405, 406].includes(answer.status);
+      return ![403, 404, 405, 406, 501].includes(answer.status);
     }
     streamed = true;
     heard(true);
+    pulse.value++; // for what happened before it listened
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {

@@ -217,3 +217,10 @@ export interface Project {
   slug: string;
   name: string | null;
 }
+
+export interface Timeline {
+  period: { start: string; end: string };
+  total: number;
+  buckets: { start: string; count: number }[];
+  deployments: { id: string; release: string | null; commit_hash: string | null; deployed_at: string }[];
+}

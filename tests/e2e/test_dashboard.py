@@ -88,12 +88,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     wanted = {"path": ".", "project": "shop", "severity_threshold": "LOW"}
     assert made.call("POST", "/api/v1/analyze", wanted)[1]["status"] == "completed"
     made.call("POST", "/api/v1/deployments", {"project": "shop", "release": "4.2.0"})
-    made.call("POST", "/api/v1/alerts", alert("known", "KeyError: 'customer'"))
-    made.call(
-        "POST",
-        "/api/v1/alerts",
-        alert("hostile", f"ValueError: {HOSTILE}", title=HOSTILE, error_message=HOSTILE),
-    )
+    for again in ("", "-again"):
+        sent = alert(f"known{again}", "KeyError: 'customer'")
+        made.call("POST", "/api/v1/alerts", sent)
+        sent = alert(f"hostile{again}", f"ValueError: {HOSTILE}", title=HOSTILE, error_message=HOSTILE)
+        made.call("POST", "/api/v1/alerts", sent)
     yield made
     made.end(signal.SIGKILL)
 

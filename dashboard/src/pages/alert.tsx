@@ -9,6 +9,7 @@ import { Code } from "../pieces/code";
 import { EvidenceBars } from "../pieces/evidence";
 import { History } from "../pieces/history";
 import { Failure, Likely, Place, SeverityMark, Since, StatusMark, Waiting } from "../pieces/marks";
+import { Rate } from "../pieces/rate";
 import { complain, tell } from "../pieces/toast";
 import { to } from "../route";
 import type { AlertDetail, CodeContext, ContextFinding, Correlation, Frame, Suspect } from "../types";
@@ -31,6 +32,7 @@ export function AlertPage({ id }: { id: string }) {
       <Head of={of} why={known} changed={alert.reload} />
       <div class="columns">
         <div>
+          <Rate id={of.id} />
           <section aria-labelledby="trace">
             <h2 id="trace">Trace</h2>
             <Trace of={of} why={known} />
