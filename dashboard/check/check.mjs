@@ -50,7 +50,7 @@ async function everyPage(browser, look) {
   const finding = (await call("GET", "/api/v1/findings?limit=1")).findings[0];
   const pages = {
     "/dashboard": "h1:has-text('firing')",
-    [`/dashboard/alerts/${alert.id}`]: ".trace .code .hit, .raw",
+    [`/dashboard/alerts/${alert.id}`]: ".trace .code .hit",
     "/dashboard/findings": ".rows li",
     [`/dashboard/findings?finding=${finding.id}`]: ".panel h2",
     "/dashboard/quality": ".chart svg",

@@ -35,7 +35,7 @@ export function AlertPage({ id }: { id: string }) {
           <Rate id={of.id} />
           <section aria-labelledby="trace">
             <h2 id="trace">Trace</h2>
-            <Trace of={of} why={known} />
+            {correlation && !known && !why.error ? <Waiting /> : <Trace of={of} why={known} />}
           </section>
         </div>
         <div class="side">

@@ -266,9 +266,9 @@ function Filters() {
           onInput={(event) => setText(event.currentTarget.value)}
         />
       </label>
-      <Choice name="severity" all="any severity" of={SEVERITIES} />
+      <Choice name="severity" all="severity" of={SEVERITIES} />
       <Choice name="status" all="open" of={[...STATUSES.slice(1), "all"]} />
-      <Choice name="analyzer" all="any analyzer" of={ANALYZERS} />
+      <Choice name="analyzer" all="analyzer" of={ANALYZERS} />
       {narrowed.map((name) => (
         <button key={name} type="button" class="chip" onClick={() => change({ [name]: "" })}>
           {query.get(name)} <span aria-hidden="true">×</span>

@@ -64,7 +64,7 @@ export function Place({ path, line }: { path: string; line?: number | null | und
   const at = path.lastIndexOf("/") + 1;
   return (
     <span class="place" title={line ? `${path}:${line}` : path}>
-      <span class="folder">{path.slice(0, at)}</span>
+      {at ? <span class="folder">{path.slice(0, at)}</span> : null}
       <span class="file">
         {path.slice(at)}
         {line ? <span class="line">:{line}</span> : null}
