@@ -5,7 +5,6 @@ import type { Timeline } from "../types";
 
 const HEIGHT = 56;
 const WIDTH = 1000;
-const WIDEST = 24;
 
 export function Rate({ id }: { id: string }) {
   const read = useData<Timeline>(`/alerts/${id}/timeline`);
@@ -17,7 +16,7 @@ export function Rate({ id }: { id: string }) {
   const span = Math.max(1, Date.parse(of.period.end) - start);
   const most = Math.max(...of.buckets.map((one) => one.count));
   const x = (text: string) => ((Date.parse(text) - start) / span) * WIDTH;
-  const wide = Math.min(WIDEST, Math.max(2, WIDTH / of.buckets.length - 2));
+  const wide = Math.max(2, WIDTH / of.buckets.length - 2);
   const name = (one: Timeline["deployments"][number]) => one.release ?? hash(one.commit_hash ?? "");
   return (
     <section class="rate" aria-labelledby="rate">
