@@ -26,8 +26,8 @@ from hefesto_api.storage.identities import identities
 from hefesto_api.storage.intake import intake, intake_bodies
 from hefesto_api.storage.jobs import jobs
 from hefesto_api.storage.learning import correlation_feedback, learned_counts
-from hefesto_api.storage.monitoring import gauge_minutes, request_minutes
 from hefesto_api.storage.maintenance_windows import maintenance_windows
+from hefesto_api.storage.monitoring import gauge_minutes, request_minutes
 from hefesto_api.storage.oauth_clients import oauth_clients
 from hefesto_api.storage.oauth_grants import oauth_codes, oauth_grants, oauth_refresh_tokens
 from hefesto_api.storage.outbox import outbox

@@ -47,7 +47,6 @@ def by_address(view: View) -> View:
 @blp.alt_response(
     200, schema=_TEXT, content_type="text/event-stream", description="Messages without end.", success=True
 )
-@blp.alt_response(501, description="The server keeps no connection open.")
 def stream_events(query: dict[str, Any]) -> Response:
     """Listen by Server-Sent Events: a snapshot first, then what happens.
 
@@ -62,7 +61,6 @@ def stream_events(query: dict[str, Any]) -> Response:
 @blp.arguments(schemas.LiveQuery, location="query")
 @blp.alt_response(101, description="The connection speaks WebSocket from here on.", success=True)
 @blp.alt_response(426, description="This was no WebSocket handshake.")
-@blp.alt_response(501, description="The server keeps no connection open.")
 def open_dashboard_socket(_query: dict[str, Any]) -> Response:
     """Listen by WebSocket: a snapshot first, then what happens.
 

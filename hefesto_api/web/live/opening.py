@@ -46,12 +46,12 @@ class CannotStayOpen(HefestoError):
     """The server that runs this application gives no connection away."""
 
     code = "SERVICE_UNAVAILABLE"
-    status = 501
 
     def __init__(self) -> None:
         super().__init__(
             "This server cannot keep connections open; run `hefesto serve`, or gunicorn with our settings.",
             service="live",
+            reason="not_supported",
         )
 
 
