@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 import flask_limiter
-from flask import Flask, request
+from flask import Flask, current_app, request
 from flask_limiter import ApplicationLimit, ExemptionScope
 from flask_limiter._manager import LimitManager
 
@@ -28,7 +28,6 @@ from hefesto_api.domain.errors import HefestoError
 from hefesto_api.web import limits
 from hefesto_api.web.client import client_network
 from hefesto_api.web.context import KEY
-from hefesto_api.web.envelope import answer_domain_error
 from hefesto_api.web.scopes import principal
 
 if TYPE_CHECKING:
@@ -230,7 +229,9 @@ def _heard(policy: Policy, standing: Standing) -> None:
 
 
 def _refusal(_limit: RequestLimit | None = None) -> Response:
-    return answer_domain_error(RateLimitExceeded(request.environ[_STANDING]))
+    """Answer as the route's own errors are answered: pages for people and OAuth have forms of theirs."""
+    error = RateLimitExceeded(request.environ[_STANDING])
+    return current_app.make_response(current_app.handle_user_exception(error))
 
 
 def _headers(policy: Policy, standing: Standing) -> list[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 import struct
 import threading
@@ -16,6 +17,7 @@ from hefesto_api.adapters.delivery import Refused, Sender, addresses, read_url
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+_LENGTH = re.compile(rb"(?i)content-length: (\d+)\r\n(?:.+\r\n)*\r\n")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LOOPBACK = ["127.0.0.0/8", "::1/128"]
 
@@ -47,7 +49,10 @@ class Canary:
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):
-            self.heard += client.recv(65536)
+            request = client.recv(65536)
+            while (length := _LENGTH.search(request)) and len(request) < length.end() + int(length[1]):
+                request += client.recv(65536)  # the body may come in a piece of its own
+            self.heard += request
             self._answer(client)
 
     def close(self) -> None:

@@ -63,16 +63,20 @@ class Dispatcher:
         """Dispatch until `stop`, then let the requests that are on their way end."""
         version, looked = "", 0.0
         while not self._stopping.is_set():
+            pause = LOOK_SECONDS
             try:
                 seen, now = self._db.data_version(), time.monotonic()
                 if seen != version or now - looked > ANYWAY_SECONDS:
                     version, looked = seen, now
                     self.take_in()
                     self._start_threads()
+                    # Behind thousands of deliveries that nobody takes a look is long, and each attempt calls
+                    # for the next one: it is given a sixth of a processor.
+                    pause = max(LOOK_SECONDS, 5 * (time.monotonic() - now))
             except HefestoError as error:  # the database is away: look again in a moment
                 log.warning("dispatcher_waits", reason=error.message)
-                self._stopping.wait(ANYWAY_SECONDS)
-            self._stopping.wait(LOOK_SECONDS)
+                pause = ANYWAY_SECONDS
+            self._stopping.wait(pause)
         for thread in list(self._busy.values()):
             thread.join()
 
