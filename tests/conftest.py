@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import structlog
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
 from hefesto_api.adapters.limits import place
@@ -31,6 +32,19 @@ def counts_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(place, "_SHARED", tmp_path_factory.mktemp("shared"))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plain_log() -> None:
+    """Write what tests provoke in lines: left to itself, structlog paints tracebacks for a terminal."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ]
+    )
 
 
 @pytest.fixture
