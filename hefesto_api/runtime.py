@@ -24,6 +24,7 @@ from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.group_commit import GroupCommit
 from hefesto_api.storage.intake import Arrival, Kept
+from hefesto_api.storage.integrity import Integrity
 from hefesto_api.storage.measuring import Measures
 from hefesto_api.storage.usage_counter import UsageCounter
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
+    from hefesto_api.adapters.metrics import Metrics
     from hefesto_api.settings import Settings
 
 
@@ -97,6 +99,20 @@ class Runtime:
     def limits_by(self) -> str:
         """Look whose counts limits go by: those in `redis`, of the `host` or the `process`; "" for none."""
         return self.counted_by[-1]() if self.counted_by else ""
+
+    @cached_property
+    def integrity(self) -> Integrity:
+        """What is known of damage to the database's file."""
+        return Integrity(self.db)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What the process counts for Prometheus, from when it is first asked for."""
+        from hefesto_api.adapters.metrics import Metrics  # noqa: PLC0415 - commands count nothing
+
+        counts = Metrics()
+        self.db.observer = counts
+        return counts
 
     @cached_property
     def usage(self) -> UsageCounter:

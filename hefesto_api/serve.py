@@ -14,9 +14,12 @@ import subprocess
 import sys
 import time
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
+
+from hefesto_api.adapters import metrics_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -65,11 +68,16 @@ def supervise(wanted: Sequence[Part], environ: Mapping[str, str]) -> int:
         stopping.append(number)
 
     previous = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    running = {part.name: _Running(part, environ) for part in wanted}
+    given = environ.get(metrics_folder.VARIABLE)
+    counts = Path(given) if given else metrics_folder.make()  # one for all parts: each tells of all
+    shared = {**environ, metrics_folder.VARIABLE: str(counts)}
+    running = {part.name: _Running(part, shared) for part in wanted}
     try:
         return _watch(running, stopping)
     finally:
         _stop(list(running.values()))
+        if not given:
+            metrics_folder.remove(counts)
         for number, handler in previous.items():
             signal.signal(number, handler)
 
@@ -105,6 +113,7 @@ class _Running:
             )
         elif now >= self._again_at:
             self._again_at = 0.0
+            metrics_folder.forget(self.process.pid, Path(self._environ[metrics_folder.VARIABLE]))
             self.start()
 
 

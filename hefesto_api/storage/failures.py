@@ -47,7 +47,7 @@ def _domain_error(context: ExceptionContext) -> HefestoError | None:
     if isinstance(wrapped, sa.exc.DataError):
         return Invalid("value", "a number or text is outside what can be stored", "out_of_range")
     if isinstance(wrapped, sa.exc.DBAPIError):
-        return _storage_error(error, lost=context.is_disconnect)
+        return storage_error(error, lost=context.is_disconnect)
     return None
 
 
@@ -60,7 +60,8 @@ def _conflict(error: Any) -> Conflict:
     return Conflict("The state of the data does not allow this.", reason="constraint")
 
 
-def _storage_error(error: Any, *, lost: bool) -> StorageError:
+def storage_error(error: Any, *, lost: bool = False) -> StorageError:
+    """Return what a driver's error means."""
     reason, message = _LOST if lost else _meaning(error)
     return StorageError(message, service="database", reason=reason)
 

@@ -241,6 +241,18 @@ def counts(session: Session) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(_COUNTS)}
 
 
+def standing(session: Session, *, now: datetime | None = None) -> dict[tuple[str, str], tuple[int, float]]:
+    """Return, for each kind and status of jobs that wait, run or are dead, how many and since when.
+
+    Since when: the seconds for which the oldest has been due.
+    """
+    moment = now or clock.now()
+    return {
+        (kind, status): (number, max((moment - (oldest or moment)).total_seconds(), 0.0))
+        for kind, status, number, oldest in session.execute(_STANDING, {"now": moment})
+    }
+
+
 def waiting(session: Session, *, now: datetime | None = None) -> tuple[int, float]:
     """Return how many jobs wait, and for how many seconds the one that is due longest has been."""
     moment = now or clock.now()
@@ -354,6 +366,16 @@ _COUNTS = sa.select(jobs.c.status, sa.func.count()).group_by(jobs.c.status)
 _WAITING_SINCE = sa.select(
     sa.func.count(), sa.func.min(sa.case((jobs.c.run_at <= _NOW, jobs.c.run_at)), type_=UtcDateTime)
 ).where(jobs.c.status == _IS_QUEUED)
+_STANDING = (
+    sa.select(
+        jobs.c.kind,
+        jobs.c.status,
+        sa.func.count(),
+        sa.func.min(sa.case((jobs.c.run_at <= _NOW, jobs.c.run_at)), type_=UtcDateTime),
+    )
+    .where(jobs.c.status.in_(["queued", "running", "dead"]))
+    .group_by(jobs.c.kind, jobs.c.status)
+)
 _PURGE = sa.delete(jobs).where(
     jobs.c.id.in_(
         sa.select(jobs.c.id)

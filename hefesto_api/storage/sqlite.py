@@ -15,10 +15,13 @@ import sqlalchemy as sa
 
 from hefesto_api.domain.errors import StorageError
 from hefesto_api.storage.base import dump_json
-from hefesto_api.storage.failures import translate
+from hefesto_api.storage.failures import storage_error, translate
 
 _SOUND = (3, 51, 3)  # before it, two writers that reset the WAL at once could damage the file
 _BUSY = 5  # https://sqlite.org/rescode.html
+DAMAGED = frozenset({11, 26})
+
+__all__ = ("DAMAGED", "create_file", "engine", "is_taken", "library", "storage_error")
 _log = logging.getLogger(__name__)
 
 

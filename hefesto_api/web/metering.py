@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 
-from hefesto_api.adapters.metrics import Metrics
 from hefesto_api.web import context
 
 if TYPE_CHECKING:
     from flask import Response
 
-_KEY = "hefesto.metrics"
+    from hefesto_api.adapters.metrics import Metrics
+
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNKNOWN = "unknown"
 
 
 def install(app: Flask) -> None:
     """Count what the application answers."""
-    app.extensions[_KEY] = Metrics()
     app.after_request(count)
 
 
 def metrics() -> Metrics:
     """Return the counters of this process."""
-    return cast("Metrics", current_app.extensions[_KEY])
+    return context.runtime().metrics
 
 
 def count(response: Response) -> Response:
@@ -35,6 +34,7 @@ def count(response: Response) -> Response:
     method = request.method if request.method in _METHODS else UNKNOWN
     seconds = time.perf_counter() - g.get("started", time.perf_counter())
     route = rule.rule if rule else UNKNOWN
-    metrics().count_request(method, route, response.status_code, seconds)
-    context.runtime().measures.count(f"{method} {route}", response.status_code, seconds)
+    held = context.runtime()
+    held.metrics.count_request(method, route, response.status_code, seconds)
+    held.measures.count(f"{method} {route}", response.status_code, seconds)
     return response

@@ -8,8 +8,7 @@ from flask import Response, redirect, request
 
 from hefesto_api.adapters.metrics import CONTENT_TYPE
 from hefesto_api.domain import clock
-from hefesto_api.domain.errors import HefestoError
-from hefesto_api.features.health import schemas, service, system_service
+from hefesto_api.features.health import gauges, schemas, service
 from hefesto_api.version import __version__
 from hefesto_api.web import client, metering
 from hefesto_api.web.blueprint import Blueprint
@@ -84,7 +83,8 @@ def metrics() -> Response:
     """Tell Prometheus everything that is counted; from another machine this needs `read:metrics`."""
     if not client.is_local():
         demand("read:metrics")
-    return Response(metering.metrics().exposition(_gauges), headers={"Content-Type": CONTENT_TYPE, **FRESH})
+    told = metering.metrics().exposition(lambda: gauges.now(runtime()))
+    return Response(told, headers={"Content-Type": CONTENT_TYPE, **FRESH})
 
 
 @blp.route("/api/v1/health", methods=["GET"])
@@ -109,10 +109,3 @@ def status() -> Any:
 
 def _stamp() -> dict[str, str]:
     return {"version": __version__, "timestamp": clock.rfc3339(clock.now())}
-
-
-def _gauges() -> Any:
-    try:
-        return system_service.gauges(runtime().db)
-    except HefestoError:
-        return {}  # the counters are still true when the storage does not answer

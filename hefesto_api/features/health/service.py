@@ -168,6 +168,11 @@ def _database(runtime: Runtime) -> tuple[str, dict[str, Any]]:
     kind = "sqlite" if runtime.db.is_sqlite else "postgresql"
     if revision != migrate.HEAD:
         return UNHEALTHY, {"kind": kind, "reason": "not_migrated", "revision": revision}
+    found = runtime.integrity.look()
+    if found.problems:
+        remedy = "Stop the service, and `hefesto db restore FILE` a backup; `hefesto db check` tells all."
+        details = {"reason": "damaged", "problems": list(found.problems), "remedy": remedy}
+        return UNHEALTHY, {"kind": kind, "revision": revision, **details}
     return HEALTHY, {"kind": kind, "revision": revision}
 
 
@@ -191,9 +196,19 @@ def _analyzers(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
     return words[_worst(list(states.values()))], dict(states)
 
 
-def _disk(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+def damage(runtime: Runtime) -> list[str]:
+    """Return what is known of damage to the database's file, without looking."""
+    return list(runtime.integrity.known().problems)
+
+
+def disk_usage(runtime: Runtime) -> Any:
+    """Return the room on the disk of the database, or of the working directory; raises OSError."""
     place = Path(runtime.db.url.database or ".").parent if runtime.db.is_sqlite else Path()
-    usage = shutil.disk_usage(place if place.exists() else Path())
+    return shutil.disk_usage(place if place.exists() else Path())
+
+
+def _disk(runtime: Runtime) -> tuple[str, dict[str, Any]]:
+    usage = disk_usage(runtime)
     state = DEGRADED if usage.free < usage.total * _LEAST_FREE else HEALTHY
     return state, {"free_bytes": usage.free, "total_bytes": usage.total}
 

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import audit, clock
 from hefesto_api.features.health.service import resident_bytes
-from hefesto_api.storage import analyses, anomalies, executions, jobs, migrate, schedules, workers
+from hefesto_api.storage import anomalies, executions, jobs, migrate, schedules, workers
 from hefesto_api.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from hefesto_api.runtime import Runtime
     from hefesto_api.storage.database import Database
 
 _PARTS = ("flask", "flask-smorest", "marshmallow", "sqlalchemy", "gunicorn", "ruff", "tree-sitter")
-_ALIVE_SECONDS = 90.0
+ALIVE_SECONDS = 90.0
 _SHOWN = ("queued", "running", "dead")
 
 
@@ -27,7 +25,7 @@ def info(runtime: Runtime, pid: int) -> dict[str, Any]:
     """Return versions, the process, the database and the queue in numbers."""
     with runtime.db.read() as session:
         counts = jobs.counts(session)
-        working = len(workers.alive(session, _ALIVE_SECONDS))
+        working = len(workers.alive(session, ALIVE_SECONDS))
     return {
         "version": __version__,
         "versions": {
@@ -35,7 +33,7 @@ def info(runtime: Runtime, pid: int) -> dict[str, Any]:
             **{part: metadata.version(part) for part in _PARTS},
         },
         "process": _process(runtime, pid),
-        "database": _database(runtime.db),
+        "database": database(runtime.db),
         "schema_revision": migrate.current(runtime.db),
         "queue_depth": counts.get("queued", 0),
         "worker_count": working,
@@ -69,22 +67,6 @@ def retry(db: Database, job_id: str) -> jobs.Job:
         return job
 
 
-def gauges(db: Database) -> Mapping[str, tuple[str, Mapping[str, float]]]:
-    """Return what is true now, for Prometheus; empty when the storage does not answer."""
-    calls, waited, waiting = db.writer_wait()
-    with db.read() as session:
-        by_status: dict[str, float] = dict(jobs.counts(session))
-        done = analyses.count(session)
-    return {
-        "hefesto_jobs": ("Jobs by status.", by_status),
-        "hefesto_queue_depth": ("Jobs that wait.", {"all": by_status.get("queued", 0)}),
-        "hefesto_analyses": ("Analyses kept, counted to 10001.", {"all": done}),
-        "hefesto_storage_writes": ("Writes of the process that answers.", {"all": calls}),
-        "hefesto_storage_write_wait_seconds": ("What they waited for the door.", {"all": waited}),
-        "hefesto_storage_write_queue": ("Writes that wait for the door now.", {"all": waiting}),
-    }
-
-
 def _process(runtime: Runtime, pid: int) -> dict[str, Any]:
     return {
         "pid": pid,
@@ -95,7 +77,8 @@ def _process(runtime: Runtime, pid: int) -> dict[str, Any]:
     }
 
 
-def _database(db: Database) -> dict[str, Any]:
+def database(db: Database) -> dict[str, Any]:
+    """Return what the database is, and how many bytes it takes."""
     with db.read() as session:
         size = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
         if not db.is_sqlite:
