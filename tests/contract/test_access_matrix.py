@@ -46,6 +46,8 @@ OF_EVERYBODY = {
     "GET /api/v1/health": "tells which parts answer",
     "GET /api/v1/status": "tells a word",
     "GET /metrics": "asks within: read:metrics off this machine",
+    "GET /api/v1/auth/methods": "tells how one gets in",
+    "POST /api/v1/auth/oidc/session": "asks for what a sign-in with the provider left in this browser",
     "POST /api/v1/auth/register": "where registration is open",
     "POST /api/v1/auth/login": "asks for a password",
     "POST /api/v1/auth/refresh": "asks for a refresh token",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import jwt
@@ -430,9 +431,52 @@ def test_an_applications_question_goes_on_after_the_provider(
     assert browser.send(question, act="allow").headers["Location"].startswith(BACK)
 
 
+def test_the_dashboard_is_handed_the_session_once(make: Callable[..., Service], provider: Provider) -> None:
+    service = make(HEFESTO_OIDC_ROLE="developer", HEFESTO_OIDC_NAME="Corp")
+    told = data_of(service.client.get("/api/v1/auth/methods"))
+    assert told == {"required": True, "oidc": {"name": "Corp", "login_url": f"{PLACE}/login"}}
+    back = sign_in(service, provider, next="/dashboard/findings?q=a")
+    assert (back.status_code, back.headers["Location"]) == (
+        303,
+        "http://localhost/dashboard/findings?q=a#signed-in",
+    )
+    cookie = next(one for one in back.headers.getlist("Set-Cookie") if one.startswith("hefesto_handover="))
+    assert {"HttpOnly", "SameSite=Strict", f"Path={PLACE}/session"} <= set(cookie.split("; "))
+    assert user_of(service, service.client.post(f"{PLACE}/session"))["role"] == "developer"
+    error_of(service.client.post(f"{PLACE}/session"), "AUTHENTICATION_REQUIRED")
+
+
+def test_the_dashboard_is_told_why_somebody_is_not_let_in(
+    make: Callable[..., Service], provider: Provider
+) -> None:
+    service = make()  # where nobody new is let in
+    assert sign_in(service, provider, next="/dashboard").headers["Location"].endswith("/dashboard#signed-in")
+    answer = service.client.post(f"{PLACE}/session")
+    assert (answer.status_code, "ask an admin" in answer.get_json()["error"]["message"]) == (401, True)
+
+
+def test_a_session_waits_for_the_dashboard_for_a_minute(
+    make: Callable[..., Service], provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = make(HEFESTO_OIDC_ROLE="viewer")
+    sign_in(service, provider, next="/dashboard")
+    later = clock.now() + timedelta(seconds=61)
+    monkeypatch.setattr(clock, "now", lambda: later)
+    error_of(service.client.post(f"{PLACE}/session"), "AUTHENTICATION_REQUIRED")
+
+
 def test_the_way_back_leads_nowhere_else(make: Callable[..., Service], provider: Provider) -> None:
     service = make(HEFESTO_OIDC_ROLE="viewer")
-    for elsewhere in ("https://evil.example", "//evil.example", "/oauth/authorizeX?", "/docs", "\\\\e"):
+    for elsewhere in (
+        "https://evil.example",
+        "//evil.example",
+        "/oauth/authorizeX?",
+        "/docs",
+        "\\\\e",
+        "/dashboardX",
+        "/dashboard#x",
+        "/dashboard/\r\nX: y",
+    ):
         answer = sign_in(service, provider, next=elsewhere)
         assert (answer.status_code, "Location" in answer.headers) == (200, False), elsewhere
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from hefesto_api.adapters import logs
 from hefesto_api.domain import audit, clock, emails
@@ -61,6 +62,11 @@ def refuse_incomplete(settings: Settings) -> None:
         raise UsageError(
             "HEFESTO_OIDC_ROLE_CLAIM and HEFESTO_OIDC_ROLE_MAPPING go together: set both, or neither."
         )
+
+
+def provider_name(settings: Settings) -> str:
+    """Return what the provider is called; "" where there is none."""
+    return settings.oidc_name or urlsplit(settings.oidc_issuer).hostname or ""
 
 
 def begin(*, next_: str = "", user_id: str = "") -> Flow:

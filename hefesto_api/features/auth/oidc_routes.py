@@ -14,7 +14,7 @@ from hefesto_api.adapters import logs
 from hefesto_api.adapters.openid import ProviderUnavailable, SignInRefused, Started
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, NotFound, ServiceUnavailable
-from hefesto_api.features.auth import oidc, sessions
+from hefesto_api.features.auth import handover, oidc, sessions
 from hefesto_api.features.auth import session_schemas as schemas
 from hefesto_api.features.auth.callers import confirmed, desk, place
 from hefesto_api.features.auth.oauth import page_session
@@ -26,7 +26,7 @@ from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import success, to_json
 from hefesto_api.web.errors import AuthenticationRequired
 from hefesto_api.web.limits import per_address
-from hefesto_api.web.scopes import authenticated
+from hefesto_api.web.scopes import authenticated, public
 
 if TYPE_CHECKING:
     from hefesto_api.adapters.openid import OpenId
@@ -60,10 +60,28 @@ def log_in() -> Response:
 def come_back() -> Response:
     """Take the browser back from the provider: a session starts, or the page that sent it there goes on."""
     provider, flow = _provider(), _flow()
-    somebody = oidc.vouched(runtime().settings, _claims(provider, flow))
-    user = oidc.user_of(runtime().db, runtime().settings, somebody, flow.user_id)
-    answer = _onwards(flow, user) if flow.next else _tokens(user)
+    try:
+        user = _vouched_for(provider, flow)
+    except HefestoError as error:
+        if not handover.is_place(flow.next):
+            raise
+        answer = handover.refused(flow.next, error.message)
+    else:
+        answer = _onwards(flow, user) if flow.next else _tokens(user)
     answer.delete_cookie(_cookie_name(), path=_cookie_path(), secure=address.is_secure(), httponly=True)
+    return answer
+
+
+@blp.route("/session", methods=["POST"])
+@public
+@per_address(100)
+@blp.response(200, schemas.IssuedSchema)
+@blp.alt_response(401, "AuthenticationRequired")
+def take_over() -> Any:
+    """Give the dashboard the session that a sign-in with the provider began in this browser, once."""
+    issued = sessions.renew(desk(), handover.taken(), place())
+    answer = success(to_json(issued), headers=_NO_STORE)
+    handover.end(answer)
     return answer
 
 
@@ -89,9 +107,15 @@ def _provider() -> OpenId:
 
 
 def _next() -> str:
-    """Return where the browser goes on afterwards: to the page of an application's question, or nowhere."""
+    """Return where the browser goes on afterwards: an application's question, the dashboard, or nowhere."""
     wanted = request.args.get("next", "")
-    return wanted if wanted.startswith(f"{page_session.PATH}?") and len(wanted) <= _LONGEST else ""
+    is_ours = wanted.startswith(f"{page_session.PATH}?") or handover.is_place(wanted)
+    return wanted if is_ours and len(wanted) <= _LONGEST else ""
+
+
+def _vouched_for(provider: OpenId, flow: Flow) -> UserRecord:
+    somebody = oidc.vouched(runtime().settings, _claims(provider, flow))
+    return oidc.user_of(runtime().db, runtime().settings, somebody, flow.user_id)
 
 
 def _address(provider: OpenId, flow: Flow) -> str:
@@ -123,7 +147,9 @@ def _tokens(user: UserRecord) -> Response:
 
 
 def _onwards(flow: Flow, user: UserRecord) -> Response:
-    """Go on with an application's question, as somebody who has signed in."""
+    """Go on in the dashboard, or with an application's question, as somebody who has signed in."""
+    if handover.is_place(flow.next):
+        return handover.ready(flow.next, _session(user).refresh_token)
     session_id = runtime().tokens.verify_access(_session(user).access_token).sid
     answer = Response(status=303, headers={"Location": f"{address.root()}{flow.next}", **_NO_STORE})
     page_session.keep(answer, page_session.opened(session_id, place()))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.features.auth import accounts, login, me, sessions
+from hefesto_api.features.auth import accounts, login, me, oidc, sessions
 from hefesto_api.features.auth import session_schemas as schemas
 from hefesto_api.features.auth.callers import credential, desk, logged_in, place
 from hefesto_api.features.auth.user_schemas import UserSchema
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 blp = Blueprint("sessions", url_prefix="/api/v1/auth", description="Logging in and out.")
 UNKEPT = {"Cache-Control": "no-store"}  # an answer with a secret
+
+
+@blp.route("/methods", methods=["GET"])
+@public
+@per_address(1000)
+@blp.response(200, schemas.MethodsSchema)
+def list_methods() -> Any:
+    """Tell how one gets in here, for pages that offer it."""
+    settings = runtime().settings
+    name = oidc.provider_name(settings)
+    provider = {"name": name, "login_url": f"{blp.url_prefix}/oidc/login"} if settings.oidc_issuer else None
+    return success(to_json({"required": settings.auth == "required", "oidc": provider}))
 
 
 @blp.route("/register", methods=["POST"])

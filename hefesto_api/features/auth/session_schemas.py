@@ -56,6 +56,20 @@ class LogoutSchema(Schema):
     refresh_token = _secret(LONGEST)
 
 
+class ProviderSchema(Schema):
+    """A provider of identities: what it is called, and where a browser begins to sign in with it."""
+
+    name = basic.String(required=True)
+    login_url = basic.String(required=True)
+
+
+class MethodsSchema(Schema):
+    """How one gets in: whether credentials are wanted at all, and by which provider; null for none."""
+
+    required = basic.Boolean(required=True)
+    oidc = basic.Nested(ProviderSchema, required=True, allow_none=True)
+
+
 class IssuedSchema(Schema):
     """What a client has a session with; `expires_in` are the seconds that the access token is good."""
 

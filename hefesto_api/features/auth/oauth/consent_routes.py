@@ -11,7 +11,7 @@ from flask import Blueprint, Response, request
 from hefesto_api.domain import emails
 from hefesto_api.domain.errors import HefestoError
 from hefesto_api.domain.redirects import source_of
-from hefesto_api.features.auth import login, sessions
+from hefesto_api.features.auth import login, oidc, sessions
 from hefesto_api.features.auth.callers import desk, place
 from hefesto_api.features.auth.mfa import SecondFactorRequired
 from hefesto_api.features.auth.oauth import consent, page_session, pages, routes
@@ -150,8 +150,10 @@ def _provider() -> dict[str, str] | None:
     if not settings.oidc_issuer:
         return None
     back = urlencode({"next": f"{page_session.PATH}?{_query()}"})
-    name = settings.oidc_name or urlsplit(settings.oidc_issuer).hostname or ""
-    return {"name": name, "address": f"{address.root()}/api/v1/auth/oidc/login?{back}"}
+    return {
+        "name": oidc.provider_name(settings),
+        "address": f"{address.root()}/api/v1/auth/oidc/login?{back}",
+    }
 
 
 def _is_ours() -> bool:
