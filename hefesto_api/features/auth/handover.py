@@ -8,7 +8,6 @@ sent along, and the page asks for it once.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -19,9 +18,6 @@ from hefesto_api.domain.errors import HefestoError
 from hefesto_api.web import address
 from hefesto_api.web.context import runtime
 from hefesto_api.web.errors import AuthenticationRequired
-
-if TYPE_CHECKING:
-    from flask.sansio.response import Response as AnyResponse
 
 DASHBOARD = "/dashboard"
 LASTS = timedelta(minutes=1)
@@ -70,7 +66,7 @@ def taken() -> str:
     return found.refresh_token
 
 
-def end(answer: AnyResponse) -> None:
+def end(answer: Response) -> None:
     """Let the browser forget what it was handed."""
     answer.delete_cookie(_name(), path=_path(), secure=address.is_secure(), httponly=True)
 
