@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard test check format lock docs hostile security fuzz fuzz-traces load bench kill clean
+.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces load bench kill clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,18 @@ PAGE := dashboard/build.sh dashboard/build.mjs dashboard/package-lock.json $(wil
 
 dashboard: .stamps/dashboard ## Build the page at /dashboard (with Node.js, or with one from PyPI)
 	@test -f .stamps/dashboard
+
+# What is built is the same for the same commit: no file tells when or where.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 315532800)
+
+wheel: .stamps/dashboard ## Build dist/*.whl and dist/*.tar.gz, with the page inside
+	@test -f .stamps/dashboard || { echo "The page is missing: a wheel without it is not for others."; exit 1; }
+	$(PYTHON) -m venv --clear build/wheel
+	build/wheel/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.txt
+	build/wheel/bin/python -m build --no-isolation --outdir dist .
+
+binary: .stamps/dashboard ## Build dist/hefesto: one file, which needs no Python
+	sh deploy/binary/build.sh "$(PYTHON)"
 
 run: .stamps/runtime .stamps/dashboard ## Set up and serve on http://127.0.0.1:8080, on SQLite
 	$(BIN)/hefesto serve
@@ -83,6 +95,8 @@ bench: .stamps/dev ## Compare the analysis with other tools, whole processes (mi
 
 lock: ## Renew the lock files (needs uv)
 	uv pip compile setup.cfg --universal --python-version 3.11 --extra postgres --extra redis --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements/runtime.txt
+	uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements/build.txt
+	uv pip compile requirements/binary.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements/binary.txt
 	uv pip compile setup.cfg --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -c requirements/runtime.txt -o requirements/dev.txt
 
 clean: ## Remove what was built (never instance/)

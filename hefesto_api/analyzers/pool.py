@@ -17,6 +17,7 @@ import msgspec
 from hefesto_api.analyzers.base import FileReport
 from hefesto_api.analyzers.child import LENGTH, READY, pack
 from hefesto_api.domain.errors import AnalyzerUnavailable
+from hefesto_api.settings import bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -150,7 +151,7 @@ class ParserChild:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={},
+            env=bundle.environ(),
             close_fds=True,
             bufsize=0,
         )

@@ -60,7 +60,8 @@ def codes() -> tuple[str, ...]:
 @cache
 def _binary() -> str:
     """Return the path of the ruff that was installed with us; raise AnalyzerUnavailable."""
-    folders = [sysconfig.get_path("scripts"), str(Path(sys.executable).parent), getattr(sys, "_MEIPASS", "")]
+    # The single-file binary brings its own; beside it may lie any other.
+    folders = [getattr(sys, "_MEIPASS", ""), sysconfig.get_path("scripts"), str(Path(sys.executable).parent)]
     for folder in filter(None, folders):
         candidate = Path(folder, "ruff.exe" if os.name == "nt" else "ruff")
         if candidate.is_file():
