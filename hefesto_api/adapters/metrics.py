@@ -106,6 +106,10 @@ class Metrics:
         self._deliveries.labels(result).inc()
         self._delivery_seconds.observe(seconds)
 
+    def count_dead_letters(self, letters: int) -> None:
+        """Count deliveries that were given up."""
+        self._dead_letters.inc(letters)
+
     def count_cache(self, tier: str, *, hit: bool) -> None:
         """Count a question to a tier of the cache (`l1`, `l2`)."""
         self._cache.labels(tier, "hit" if hit else "miss").inc()
@@ -179,6 +183,8 @@ class Metrics:
         self._delivery_seconds = self._histogram(
             "hefesto_webhook_attempt_duration_seconds", "Seconds until an endpoint answered or failed to."
         )
+
+        self._dead_letters = self._counter("hefesto_webhook_dead_letters", "Deliveries given up.")
 
     def _declare_storage(self) -> None:
         self._waited = self._histogram(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -42,20 +43,26 @@ class Doer:
 
     def do(self, slot: Slot, job: Job) -> None:
         """Do one job and write down how it ended."""
-        began = clock.now()
+        began, started = clock.now(), time.monotonic()
+        result = "failed"
         try:
             with self._kept(slot, job):
                 KINDS[job.kind](slot, job)
             with self._db.write() as session:
                 jobs.finish(session, job)
                 executions.ended(session, job, began)
+            result = "succeeded"
         except LeaseLost:
+            result = "interrupted"
             log.warning("lease_lost", job=job.id, kind=job.kind)
         except Interrupted:
+            result = "interrupted"
             self._fail(job, "The worker was stopped.", retry_in=0.0)
         except Exception as error:
             log.exception("job_failed", job=job.id, kind=job.kind)
             self._fail(_tried_enough(job, error), f"{type(error).__name__}: {error}", RETRY_SECONDS, began)
+        finally:
+            self._runtime.metrics.count_job(job.kind, result, time.monotonic() - started)
 
     def reap(self) -> None:
         """Take back the leases that ran out, of whichever worker."""

@@ -68,6 +68,7 @@ def analyse(slot: Slot, job: Job) -> None:
         hold=lambda session: jobs.hold(session, job), stop=slot.stop, roots=slot.runtime.settings.roots
     )
     record = execution.execute(slot.runtime.db, slot.engine, job.payload["analysis_id"], hooks)
+    slot.runtime.metrics.count_analysis(record.status, (record.execution_time_ms or 0) / 1000)
     indexing.after_analysis(slot.runtime.db, record)
 
 
@@ -164,7 +165,9 @@ def keep_alerts(slot: Slot, job: Job) -> None:
 def correlate(slot: Slot, job: Job) -> None:
     """Find out what is behind an alert on record, if nobody did."""
     held = slot.runtime
-    desk = correlating.Desk(held.db, held.memory, held.settings.roots, held.settings.correlation_threshold)
+    desk = correlating.Desk(
+        held.db, held.memory, held.settings.roots, held.settings.correlation_threshold, held.metrics
+    )
     recording.correlate_recorded(desk, job.payload["alert_id"])
 
 

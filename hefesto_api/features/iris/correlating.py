@@ -6,6 +6,7 @@ here: see `recording`.
 
 from __future__ import annotations
 
+import time
 from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hefesto_api.adapters.memory import Memory
+    from hefesto_api.adapters.metrics import Metrics
     from hefesto_api.domain.alert import IncomingAlert
     from hefesto_api.domain.code import FileFacts
     from hefesto_api.domain.correlation import Ranking
@@ -53,6 +55,7 @@ class Desk(NamedTuple):
     memory: Memory
     roots: Sequence[Path] | None
     threshold: float
+    metrics: Metrics | None = None
 
 
 class Inputs(Struct, frozen=True):
@@ -114,6 +117,17 @@ class _Read(NamedTuple):
 
 def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert) -> Correlated:
     """Find out what is behind an alert of a project (None: of one that nobody knows yet)."""
+    began, result = time.monotonic(), "failed"
+    try:
+        found = _correlate(desk, project, incoming)
+        result = "found" if found.told["suspect_functions"] or found.told["matching_findings"] else "none"
+    finally:
+        if desk.metrics is not None:
+            desk.metrics.count_correlation(result, time.monotonic() - began)
+    return found
+
+
+def _correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert) -> Correlated:
     if project is None:
         crash = reading.crash_of(incoming, reading.trace_of(incoming), reading.places((), ()))
         return _of_nothing(incoming, crash)

@@ -99,4 +99,5 @@ def read_findings_history(query: dict[str, Any]) -> Any:
 def desk() -> Desk:
     """Return what correlating works with in this process."""
     held = runtime()
-    return Desk(held.db, held.memory, held.settings.roots, held.settings.correlation_threshold)
+    wanted = held.settings
+    return Desk(held.db, held.memory, wanted.roots, wanted.correlation_threshold, held.metrics)

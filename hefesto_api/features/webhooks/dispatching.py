@@ -51,6 +51,7 @@ class Dispatcher:
     def __init__(self, runtime: Runtime, worker: str, sender: Sender | None = None) -> None:
         self._db = runtime.db
         self._worker = worker
+        self._metrics = runtime.metrics
         self._sender = sender or Sender(runtime.settings.webhook_allow_private)
         self._secrets = Sealed(lambda: runtime.vault)
         self._public_url = runtime.settings.public_url
@@ -194,6 +195,8 @@ class Dispatcher:
                 )
                 outcome = messages.send(self._sender, self._secrets, now, delivery.id, told)
                 done.append((delivery, outcome))
+                result = "delivered" if outcome.is_success else "failed"
+                self._metrics.count_delivery(result, outcome.milliseconds / 1000)
                 if not outcome.is_success and delivery.subject and delivery.attempts + 1 < rules.ORDERED:
                     held_up.add(delivery.subject)
                 late = time.monotonic() - began > WRITE_SECONDS
@@ -206,15 +209,17 @@ class Dispatcher:
     def _write_down(self, record: WebhookRecord, done: Sequence[tuple[DeliveryRecord, Outcome]]) -> None:
         if not done:
             return
+        endings = [outcomes.ending(*one) for one in done]
         with self._db.write(durable=False) as session:
             self._hold(session, record)
             webhooks.measured(session, [outcomes.of_delivery(*one) for one in done])
-            deliveries.record(session, [outcomes.ending(*one) for one in done])
+            deliveries.record(session, endings)
             before = webhooks.get(session, record.id)
             webhooks.change(session, record.id, **outcomes.after(before, [outcome for _, outcome in done]))
             if before.is_active and any(outcome.status == outcomes.GONE for _, outcome in done):
                 outcomes.disable(session, before, "The endpoint said that it is gone (410).")
             outcomes.settle(session, record.id)
+        self._metrics.count_dead_letters(sum(one.status == rules.DEAD for one in endings))
 
     def _hold(self, session: Session, record: WebhookRecord) -> None:
         if not webhooks.keep(session, record, clock.now() + LEASE):
