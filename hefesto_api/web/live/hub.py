@@ -37,10 +37,14 @@ _BUFFER = 64 * 1024  # of the kernel, for each connection
 
 
 class Rooms:
-    """How many connections there may be: in all, and of each caller and address (0: any number)."""
+    """How many connections there may be: in all, and of each caller and address (0: any number).
 
-    def __init__(self, most: int, of_each: int) -> None:
+    `told` is told how many there are whenever that changes.
+    """
+
+    def __init__(self, most: int, of_each: int, told: Callable[[int], None] = lambda _count: None) -> None:
         self._most = most
+        self._told = told
         self._of_each = of_each
         self._count = 0
         self._by_name: Counter[str] = Counter()
@@ -55,12 +59,14 @@ class Rooms:
                 return False
             self._count += new
             self._by_name.update(names)
+            self._told(self._count)
             return True
 
     def leave(self, names: Sequence[str]) -> None:
         """Count a connection no more."""
         with self._lock:
             self._count -= 1
+            self._told(self._count)
             self._by_name.subtract(names)
             for name in names:
                 if self._by_name[name] <= 0:
