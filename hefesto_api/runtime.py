@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hefesto_api.adapters import limits
+from hefesto_api.adapters import broker, limits
 from hefesto_api.adapters.bell import Bell
+from hefesto_api.adapters.cache import Answers
 from hefesto_api.adapters.memory import Memory
 from hefesto_api.adapters.openid import OpenId, open_provider
 from hefesto_api.adapters.passwords import Passwords
@@ -22,6 +23,7 @@ from hefesto_api.domain.errors import ServiceUnavailable, StorageError, UsageErr
 from hefesto_api.storage import intake, migrate, resealing, secret_keys, signing_keys
 from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.database import Database, open_database
+from hefesto_api.storage.generations import Generations
 from hefesto_api.storage.group_commit import GroupCommit
 from hefesto_api.storage.intake import Arrival, Kept
 from hefesto_api.storage.integrity import Integrity
@@ -115,6 +117,19 @@ class Runtime:
         return counts
 
     @cached_property
+    def answers(self) -> Answers:
+        """The answers that are kept."""
+        return Answers(
+            Generations(self.db).look,
+            lambda: self.metrics,
+            size=self.settings.cache_size,
+            ttl=self.settings.cache_ttl,
+            redis_url=self.settings.redis_url,
+            folder=lambda: limits.place.file_for(self.settings).with_name("answers"),
+            namespace=self.settings.database_url,
+        )
+
+    @cached_property
     def usage(self) -> UsageCounter:
         """What API keys ask for, on its way to the database."""
         return UsageCounter(self.db)
@@ -122,7 +137,7 @@ class Runtime:
     @cached_property
     def measures(self) -> Measures:
         """What the process measures of itself, on its way to the database."""
-        return Measures(self.db, self.memory.asked)
+        return Measures(self.db, self.answers.asked)
 
     def close(self) -> None:
         """Let go of what is open; the process is about to end."""
@@ -131,6 +146,8 @@ class Runtime:
         for end in self.endings:
             end()
         self.usage.close()
+        if "answers" in self.__dict__:
+            self.answers.close()
         if "measures" in self.__dict__:
             self.measures.close()
         self.db.close()
@@ -173,6 +190,11 @@ def build(settings: Settings) -> Runtime:
         bell = Bell(settings.redis_url)
         db.bell = bell.ring
         made.endings.append(bell.close)
+    if settings.broker_url:
+        broker.refuse_unusable(settings.broker_url)
+        publisher = broker.Publisher(settings.broker_url)
+        db.dispatch = publisher.send
+        made.endings.append(publisher.close)
     return made
 
 

@@ -50,7 +50,9 @@ class Settings:
     redis_url: str = _setting(
         "", of.redis_url, "Redis for the shared cache and limits", plain=True, secret=True
     )
-    broker_url: str = _setting("", of.text, "Broker of the Celery dispatch", secret=True)
+    broker_url: str = _setting(
+        "", of.text, "Redis or RabbitMQ that tells workers of jobs, by Celery", secret=True
+    )
     roots: tuple[Path, ...] = _setting(
         (), of.paths, "What may be analysed over HTTP, separated by ':'", shown="the working directory"
     )

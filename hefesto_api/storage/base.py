@@ -20,6 +20,9 @@ Session = Connection
 RINGS = "rings"
 """In a session's `info`: what others wait for was written; they are to be woken once it is committed."""
 
+QUEUED = "queued"
+"""In a session's `info`: the ids of the jobs that were queued; they are dispatched once that is committed."""
+
 metadata = sa.MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",

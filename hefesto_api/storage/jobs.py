@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from hefesto_api.domain import clock, ids
 from hefesto_api.domain.errors import Conflict, NotFound
-from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata, upsert
+from hefesto_api.storage.base import QUEUED, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.database import Database
 
 _RUNNING = sa.text("status = 'running'")
@@ -109,6 +109,8 @@ def enqueue(
         waiting = session.execute(_WAITING, {"key": dedupe_key}).scalar()
         if waiting is not None:  # else it was leased in this moment, and waits no more
             return str(waiting)
+    if row["run_at"] <= now:
+        session.info.setdefault(QUEUED, []).append(row["id"])
     return str(row["id"])
 
 
@@ -128,6 +130,19 @@ def lease(
     except Conflict:  # another worker took a job of the same lane in this moment (PostgreSQL)
         return None
     return None if row is None else Job(*row)
+
+
+def may_begin(db: Database, job_id: str) -> bool:
+    """Tell whether a job waits, is due, and its lane is free."""
+    with db.read() as session:
+        found = session.execute(_MAY_BEGIN, {"job_id": job_id, "now": clock.now()}).first()
+    return found is not None
+
+
+def next_in_lane(session: Session, lane: str) -> str | None:
+    """Return the id of the job that a lane goes on with, if one waits and is due."""
+    found = session.execute(_NEXT_IN_LANE, {"lane": lane, "now": clock.now()}).scalar()
+    return None if found is None else str(found)
 
 
 def heartbeat(db: Database, job: Job, seconds: float, *, now: datetime | None = None) -> bool:
@@ -309,6 +324,18 @@ _DUE = (
         jobs.c.kind.in_(sa.bindparam("kinds", expanding=True)),
         sa.or_(jobs.c.lane.is_(None), ~_LANE_TAKEN),
     )
+    .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
+    .limit(1)
+)
+_MAY_BEGIN = sa.select(jobs.c.id).where(
+    jobs.c.id == sa.bindparam("job_id"),
+    jobs.c.status == _IS_QUEUED,
+    jobs.c.run_at <= _NOW,
+    sa.or_(jobs.c.lane.is_(None), ~_LANE_TAKEN),
+)
+_NEXT_IN_LANE = (
+    sa.select(jobs.c.id)
+    .where(jobs.c.lane == sa.bindparam("lane"), jobs.c.status == _IS_QUEUED, jobs.c.run_at <= _NOW)
     .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
     .limit(1)
 )

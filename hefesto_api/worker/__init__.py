@@ -2,6 +2,7 @@
 
 from hefesto_api.worker.hosts import host_name
 from hefesto_api.worker.kinds import KINDS, SCHEDULES, engine_of
-from hefesto_api.worker.working import Worker, main
+from hefesto_api.worker.process import main, make
+from hefesto_api.worker.working import Worker
 
-__all__ = ["KINDS", "SCHEDULES", "Worker", "engine_of", "host_name", "main"]
+__all__ = ["KINDS", "SCHEDULES", "Worker", "engine_of", "host_name", "main", "make"]

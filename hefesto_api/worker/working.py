@@ -7,13 +7,12 @@ come back in seconds; those of a worker of this host that is known to be dead co
 from __future__ import annotations
 
 import os
-import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import structlog
 
-from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError
 from hefesto_api.features.webhooks.dispatching import Dispatcher
 from hefesto_api.storage import jobs, schedules, webhooks, workers
@@ -22,8 +21,6 @@ from hefesto_api.worker.hosts import host_name, is_alive
 from hefesto_api.worker.kinds import KINDS, SCHEDULES, Slot
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from hefesto_api.runtime import Runtime
     from hefesto_api.storage.jobs import Job
 
@@ -31,7 +28,6 @@ log = structlog.get_logger("worker")
 
 LOOK_SECONDS = 0.05  # between looks at whether anything changed; a look costs microseconds on SQLite
 ANYWAY_SECONDS = 1.0  # between looks for due jobs when nothing changed: their time may have come
-NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
 
 
 class Worker:
@@ -102,12 +98,15 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 seen = self._db.data_version()
-                now = clock.now().timestamp()
+                now = time.monotonic()  # the clock on the wall may be put back
                 if seen != version or now - looked > ANYWAY_SECONDS:
                     version, looked = seen, now
                     self._do_what_is_due(slot)
             except HefestoError as error:  # the database is away: look again in a moment
                 log.warning("worker_waits", reason=error.message)
+                self._stopping.wait(ANYWAY_SECONDS)
+            except Exception:  # a slot that ends would be missed by nobody
+                log.exception("worker_waits")
                 self._stopping.wait(ANYWAY_SECONDS)
             self._stopping.wait(LOOK_SECONDS)
 
@@ -122,6 +121,7 @@ class Worker:
 
     def _keep_house(self) -> None:
         while not self._stopping.wait(BEAT_SECONDS):
+            self._runtime.metrics.sample()
             try:
                 with self._db.write(durable=False) as session:
                     workers.beat(session, self._me)
@@ -129,16 +129,5 @@ class Worker:
                 schedules.tick(self._db)
             except HefestoError as error:
                 log.warning("worker_waits", reason=error.message)
-
-
-def main(runtime: Runtime, slots: int = 2) -> None:
-    """Work until SIGTERM or SIGINT, behind the web processes: they answer while it takes all cores."""
-    os.nice(NICENESS)
-    worker = Worker(runtime, slots)
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        worker.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
-    worker.run()
+            except Exception:
+                log.exception("worker_waits")

@@ -1,0 +1,38 @@
+"""The worker as a process: until a signal, behind those that answer."""
+
+from __future__ import annotations
+
+import os
+import signal
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from hefesto_api.worker.working import Worker
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from hefesto_api.runtime import Runtime
+
+NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
+
+
+def make(runtime: Runtime, slots: int = 2) -> Worker:
+    """Make the worker that the settings ask for: with a broker, Celery tells it what to begin with."""
+    if not runtime.settings.broker_url:
+        return Worker(runtime, slots)
+    made: Worker = import_module("hefesto_api.worker.dispatched").DispatchedWorker(runtime, slots)
+    return made
+
+
+def main(runtime: Runtime, slots: int = 2) -> None:
+    """Work until SIGTERM or SIGINT, behind the web processes: they answer while it takes all cores."""
+    os.nice(NICENESS)
+    worker = make(runtime, slots)
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        worker.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    worker.run()
