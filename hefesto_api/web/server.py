@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
-import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+from hefesto_api.adapters import metrics_folder
+from hefesto_api.web.open_files import open_files
+
+FOLDER = metrics_folder.VARIABLE
+_made: list[Path] = []
 
 worker_class = "hefesto_api.web.server_worker.Worker"
 limit_request_line = 8190
@@ -30,13 +32,20 @@ timeout = 120
 graceful_timeout = 30
 keepalive = 5
 loglevel = "warning"
+# Connections that wait cost next to nothing: the more there may be, the later slow ones crowd others out.
+# Each may need a second file for what is kept of it.
+worker_connections = max(256, min(8192, (open_files() - 256) // 2))
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - the heartbeat must not wait for a disk
 
 
-def on_starting(_server: Any) -> None:
-    """Make the folder before any worker starts; they inherit its name."""
+def on_starting(server: Any) -> None:
+    """Make the folder before any worker starts; they inherit its name. TLS is refused: ours have none."""
+    if server.cfg.is_ssl:
+        raise SystemExit("TLS is ended by the proxy in front (see docs/deployment.md), not by this server.")
     if FOLDER not in os.environ:
-        os.environ[FOLDER] = tempfile.mkdtemp(prefix="hefesto-metrics-")
+        _made.append(metrics_folder.make())
+        os.environ[FOLDER] = str(_made[0])
+    metrics_folder.forget_the_dead(Path(os.environ[FOLDER]))
 
 
 def post_worker_init(_worker: Any) -> None:
@@ -61,12 +70,10 @@ def worker_exit(_server: Any, worker: Any) -> None:
 def child_exit(_server: Any, worker: Any) -> None:
     """Let go of a worker's gauges when it ends; its counts stay."""
     if FOLDER in os.environ:
-        # Imported late: prometheus_client looks for the folder when it is imported.
-        import_module("prometheus_client.multiprocess").mark_process_dead(worker.pid)
+        metrics_folder.forget(worker.pid, Path(os.environ[FOLDER]))
 
 
 def on_exit(_server: Any) -> None:
     """Remove the folder, if it is one that we made."""
-    folder = Path(os.environ.get(FOLDER, ""))
-    if folder.name.startswith("hefesto-metrics-"):
-        shutil.rmtree(folder, ignore_errors=True)
+    for folder in _made:
+        metrics_folder.remove(folder)

@@ -1,246 +1,262 @@
-"""gunicorn's threaded worker, which waits for nobody for ever and answers in the envelope also what never
-becomes a request.
+"""gunicorn's threaded worker, in which threads serve whole requests only and never wait for a client.
+
+gunicorn's own has a thread wait for the rest of a head, of a body, and for readers: some sixty slow clients
+(Slowloris) leave none for anybody else. Here the poller's thread waits for them all: it receives until a
+request is whole, and sends what a client did not take at once. What fails before it becomes a request is
+answered in the envelope as well.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
-import struct
 import time
-from collections import deque
 from functools import partial
-from selectors import EVENT_READ
-from typing import Any
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING, Any
 
-from gunicorn import util
-from gunicorn.http import errors, wsgi
-from gunicorn.http.unreader import SocketUnreader
-from gunicorn.workers.gthread import _DEFER, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from hefesto_api.adapters import logs
-from hefesto_api.web import context, envelope, headers
+from hefesto_api.web import context, server_answers
 from hefesto_api.web.live import handover
+from hefesto_api.web.server_connection import LINGER_SECONDS, WRITE_SECONDS, Connection, Stage, Verdict
+from hefesto_api.web.server_crowd import Crowd
+from hefesto_api.web.server_receiving import Budget
 
-READ_SECONDS = 20.0
-"""What a client has for its head, or for the next LEAST_RATE bytes a second of its body."""
-LEAST_RATE = 4096
-WRITE_SECONDS = 60
-"""How long nothing of an answer may be taken."""
-LINGER_SECONDS = 2.0
-"""What a client has to close its end, so that it gets the last of its answer."""
-_STATUSES = (
-    (errors.LimitRequestHeaders, 431),
-    (errors.ExpectationFailed, 417),
-    (errors.UnsupportedTransferCoding, 501),
-    (errors.ForbiddenProxyRequest, 403),
-    (errors.ConfigurationProblem, 500),
-    (errors.ParseException, 400),
-)
-_MESSAGES = {
-    400: "This is no HTTP request that can be read.",
-    403: "The request was refused before it was read.",
-    417: "The expectation cannot be met.",
-    431: "The headers are too large.",
-    501: "The transfer encoding is not known.",
-}
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-
+MOST_KEPT = 1 << 30
+"""Bytes that a process keeps on disk, and in memory, of bodies to come and answers to go."""
+MOST_OF_EACH = 256
+"""Connections of one address to a process, but for this machine's and trusted proxies'."""
+_MOST_BODY = 256 << 20  # where no settings tell
+_SPARE = 32  # connections: room for those that come before others have gone
+_REPORT_SECONDS = 10.0
 _HANDED_ON = object()
 """What `handle` returns of a connection that somebody else holds from now on."""
 
 
 class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
-    """A worker whose own errors, which gunicorn writes as HTML, leave as ours do.
-
-    No client keeps a thread by being slow (Slowloris), nor the poller by not closing its end: gunicorn waits
-    for the rest of a head for ever, and two seconds for each end, taking no new connection meanwhile.
-    """
+    """A worker whose poller holds every connection that owes something."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.lingering: deque[Any] = deque()
+        self.crowd = Crowd(self.cfg.worker_connections - _SPARE, MOST_OF_EACH)
+        self.budget = Budget(MOST_KEPT)
+        self._most_body = _MOST_BODY
+        self._let_go = 0
+        self._report_at = self._sweep_at = 0.0
 
     def init_process(self) -> None:
         """Say, in the process that serves, that connections can be handed on; then serve."""
         handover.expect()
         super().init_process()
 
+    def run(self) -> None:
+        """Serve, as the application's settings say."""
+        if (runtime := self._runtime()) is not None:
+            self._most_body = runtime.settings.max_upload_mb << 20
+            most = self.cfg.worker_connections - _SPARE
+            self.crowd = Crowd(most, MOST_OF_EACH, runtime.settings.trusted_proxies)
+        super().run()
+
     def handle_exit(self, sig: Any, frame: Any) -> None:
         """Say that this process takes no new work, so that probes send none, and end gracefully."""
-        application = getattr(self, "wsgi", None)  # there is none while it is loaded
-        runtime = getattr(application, "extensions", {}).get(context.KEY)
-        if runtime is not None:
+        if (runtime := self._runtime()) is not None:
             runtime.draining.set()
         super().handle_exit(sig, frame)
 
-    def handle(self, conn: Any) -> Any:
-        """Serve a connection, if it has said anything yet; else leave it to the poller.
+    def accept(self, listener: Any) -> None:
+        """Take a new connection; where there are too many, who has done nothing for longest goes."""
+        try:
+            sock, client = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                self._make_room(self.crowd.oldest())
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                raise
+            return
+        conn = Connection(self.cfg, sock, client, listener.getsockname(), self.budget, self._most_body)
+        self._make_room(self.crowd.too_many())
+        self.crowd.enter(conn)
+        self.nr_conns = len(self.crowd)
+        self._make_room(self.crowd.too_many_of(conn))
+        if conn.stage is not Stage.CLOSED:
+            self._act(conn, conn.receive())
 
-        gunicorn lets a thread wait five seconds for the first byte: a browser's spare connections, or a
-        pool's, kept every thread of a worker from those that asked for something.
-        """
-        if not conn.initialized:
-            if not conn.data_ready and not conn.wait_for_data(0):
-                return _DEFER
-            try:
-                _open(conn)
-            except OSError:
-                return False
-        reader = getattr(conn.parser, "unreader", None)
-        if isinstance(reader, PatientUnreader):
-            reader.begin()
+    def handle(self, conn: Any) -> Any:
+        """Serve a request, which has come whole."""
+        conn.outlet.begin()
         result = super().handle(conn)
-        return _HANDED_ON if _hand_on(conn) else result
+        return _HANDED_ON if handover.is_offered(conn.sock) else result
 
     def finish_request(self, conn: Any, fs: Any) -> None:
-        """End a connection without waiting for the client; what goes on is left to gunicorn.
+        """Take a connection back from its thread."""
+        with self._at_its_own_cost(conn):
+            self._take_back(conn, fs)
 
-        One that was handed on is counted no more, and is not closed.
-        """
-        if not fs.cancelled() and fs.exception() is None and fs.result() is _HANDED_ON:
-            self.nr_conns -= 1
+    def _take_back(self, conn: Connection, fs: Any) -> None:
+        """Send what waits, then go on, or end, or hand it on."""
+        result = not fs.cancelled() and fs.exception() is None and fs.result()
+        if result is _HANDED_ON:
+            self._hand_on(conn)
             return
-        if fs.cancelled() or fs.exception() is not None or fs.result():
-            super().finish_request(conn, fs)
-            return
-        try:
-            conn.sock.shutdown(socket.SHUT_WR)
-            conn.sock.setblocking(False)
-            conn.timeout = time.monotonic() + LINGER_SECONDS
-            self.poller.register(conn.sock, EVENT_READ, partial(self._drain, conn))
-        except (OSError, ValueError):
-            self._let_go(conn)
+        conn.stays = bool(result) and self.alive
+        if conn.sock.fileno() < 0:
+            self._drop(conn)
+        elif conn.outlet.is_pending:
+            conn.stage, conn.deadline = Stage.SENDING, time.monotonic() + WRITE_SECONDS
+            self._watch(conn, EVENT_WRITE)
         else:
-            self.lingering.append(conn)
+            self._go_on(conn)
 
     def murder_pending(self) -> None:
-        """Close what has waited long enough, also for its client to close its end."""
-        super().murder_pending()
+        """Let go of those whose time is over."""
         now = time.monotonic()
-        while self.lingering and self.lingering[0].timeout <= now:
-            self._forget(self.lingering[0])
+        if now < self._sweep_at:
+            return
+        self._sweep_at = now + 0.5
+        for conn in self.crowd:
+            if conn.stage is not Stage.SERVED and conn.deadline <= now:
+                self._expire(conn)
+        if self._let_go and now >= self._report_at:
+            logs.of("server").warning("slow_clients_let_go", count=self._let_go, connections=len(self.crowd))
+            self._let_go, self._report_at = 0, now + _REPORT_SECONDS
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Wait no longer than a second, also while the worker ends and lingering connections come due."""
+        """Wait no longer than a second, also while the worker ends and connections come due."""
         super().wait_for_and_dispatch_events(min(timeout, 1.0))
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
         """Log what went wrong, without what the client sent, and answer in the envelope."""
-        status = next((number for kind, number in _STATUSES if isinstance(exc, kind)), 500)
+        status = server_answers.status_of(exc)
         if status == 500:
             logs.of("server").error("request_failed", code="INTERNAL_ERROR", exc_info=exc)
         else:
             peer = addr[0] if isinstance(addr, tuple) else ""
             logs.of("server").warning("request_unreadable", reason=type(exc).__name__, client=peer)
-        with contextlib.suppress(OSError):
-            util.write_nonblock(client, answer(status))
+        server_answers.send_at_once(client, status)
 
-    def _drain(self, conn: Any, _sock: Any) -> None:
+    def _act(self, conn: Connection, verdict: Verdict) -> None:
+        if verdict is Verdict.READY:
+            conn.stage = Stage.SERVED
+            self.enqueue_req(conn)
+        elif verdict is Verdict.WAIT:
+            self._watch(conn, EVENT_READ)
+        else:
+            self._drop(conn)
+
+    @contextlib.contextmanager
+    def _at_its_own_cost(self, conn: Connection) -> Iterator[None]:
+        """Have what should never fail cost the connection that it fails for, and no other."""
+        try:
+            yield
+        except Exception as error:
+            logs.of("server").error("connection_failed", code="INTERNAL_ERROR", exc_info=error)
+            self._drop(conn)
+
+    def _on_event(self, conn: Connection, _sock: Any) -> None:
+        with self._at_its_own_cost(conn):
+            self._look_at(conn)
+
+    def _look_at(self, conn: Connection) -> None:
+        if conn.stage is Stage.SERVED:
+            self._watch(conn, 0)  # what it sends has time until it is answered
+        elif conn.stage is Stage.SENDING:
+            verdict = conn.pump()
+            if verdict is Verdict.READY:
+                self._go_on(conn)
+            elif verdict is Verdict.GONE:
+                self._drop(conn)
+        elif conn.stage is Stage.LINGERING:
+            self._drain(conn)
+        elif conn.stage is not Stage.CLOSED:
+            self._act(conn, conn.receive())
+
+    def _go_on(self, conn: Connection) -> None:
+        if conn.stays:
+            self.crowd.progress(conn)
+            self._act(conn, conn.follow())
+        else:
+            self._linger(conn)
+
+    def _hand_on(self, conn: Connection) -> None:
+        """Give a connection to who was offered it, with what was read of it beyond the request."""
+        self._watch(conn, 0)
+        taker = handover.claim(conn.sock)
+        early = conn.parser.unreader.take()
+        number = conn.sock.detach()
+        self._drop(conn)
+        if taker is None:
+            return
+        if number < 0:  # it broke while the head was written: who takes it is to see an end
+            ended, other = socket.socketpair()
+            other.close()
+            taker(ended, b"")
+        else:
+            taker(socket.socket(fileno=number), early)
+
+    def _expire(self, conn: Connection) -> None:
+        if conn.stage is not Stage.IDLE and conn.stage is not Stage.LINGERING:
+            self._let_go += 1
+        if conn.stage in (Stage.HEAD, Stage.BODY):
+            server_answers.send_at_once(conn.sock, 408)
+            self._linger(conn)
+        else:
+            self._drop(conn)
+
+    def _linger(self, conn: Connection) -> None:
+        """End a connection without waiting for the client, which is to get the last of its answer."""
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._drop(conn)
+            return
+        conn.stage, conn.deadline = Stage.LINGERING, time.monotonic() + LINGER_SECONDS
+        self._watch(conn, EVENT_READ)
+
+    def _drain(self, conn: Connection) -> None:
         """Read what a client still sends after its last answer, until it closes its end."""
         try:
-            ended = not conn.sock.recv(65536)
+            ended = not conn.sock.recv(65536, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         except OSError:
             ended = True
         if ended:
-            self._forget(conn)
+            self._drop(conn)
 
-    def _forget(self, conn: Any) -> None:
-        self.lingering.remove(conn)
-        with contextlib.suppress(OSError, KeyError, ValueError):
-            self.poller.unregister(conn.sock)
-        self._let_go(conn)
+    def _make_room(self, victim: Connection | None) -> None:
+        if victim is not None:
+            self._let_go += 1
+            self._drop(victim)
 
-    def _let_go(self, conn: Any) -> None:
-        self.nr_conns -= 1
+    def _drop(self, conn: Connection) -> None:
+        self._watch(conn, 0)
+        self.crowd.leave(conn)
+        self.nr_conns = len(self.crowd)
         conn.close()
 
+    def _watch(self, conn: Connection, events: int) -> None:
+        """Have the poller wait for events of a connection, in place of those it waited for."""
+        if conn.events == events:
+            return
+        before, conn.events = conn.events, events
+        told = partial(self._on_event, conn)
+        if not events:
+            with contextlib.suppress(KeyError, ValueError, OSError):
+                self.poller.unregister(conn.sock)
+        elif before:
+            self.poller.modify(conn.sock, events, told)
+        else:
+            # A thread may have closed a socket (gunicorn does, in mid-answer), whose number came again.
+            with contextlib.suppress(KeyError, ValueError):
+                self.poller.unregister(conn.sock.fileno())
+            self.poller.register(conn.sock, events, told)
 
-class PatientUnreader(SocketUnreader):  # type: ignore[misc] # gunicorn is untyped
-    """Reads a connection, while what comes comes fast enough."""
-
-    def __init__(self, sock: socket.socket, seconds: float = READ_SECONDS) -> None:
-        super().__init__(sock)
-        self._seconds = seconds
-        self.begin()
-
-    def begin(self) -> None:
-        """Begin to count anew, with the next request of the connection."""
-        self._deadline = time.monotonic() + self._seconds
-
-    def chunk(self) -> bytes:
-        """Return what has come; raises NoMoreData, as for a client that left, when the time is over."""
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise errors.NoMoreData
-        before = self.sock.gettimeout()
-        self.sock.settimeout(left if before is None else min(left, before))
-        try:
-            data: bytes = self.sock.recv(self.mxchunk)
-        except TimeoutError:
-            raise errors.NoMoreData from None
-        finally:
-            self.sock.settimeout(before)
-        self._deadline += len(data) / LEAST_RATE
-        return data
-
-
-class Response(wsgi.Response):  # type: ignore[misc] # gunicorn is untyped
-    """An answer that does not say what serves it."""
-
-    def default_headers(self) -> list[str]:
-        """Return gunicorn's own headers without its name."""
-        return [header for header in super().default_headers() if not header.startswith("Server:")]
-
-    def is_chunked(self) -> bool:
-        """Tell whether the body goes in chunks; one that somebody else writes does not."""
-        return not handover.is_offered(self.sock) and bool(super().is_chunked())
-
-    def should_close(self) -> bool:
-        """Tell whether the connection ends with the answer; one that is handed on does not come back."""
-        return handover.is_offered(self.sock) or bool(super().should_close())
-
-
-wsgi.Response = Response  # gunicorn has no setting for it
-
-
-def _hand_on(conn: Any) -> bool:
-    """Give a connection to who was offered it, with what was read of it beyond the request."""
-    taker = handover.claim(conn.sock)
-    if taker is None:
-        return False
-    early: bytes = conn.parser.unreader.buf.getvalue()
-    number = conn.sock.detach()
-    if number < 0:  # it broke while the head was written: who takes it is to see an end
-        ended, other = socket.socketpair()
-        other.close()
-        taker(ended, b"")
-    else:
-        taker(socket.socket(fileno=number), early)
-    return True
-
-
-def _open(conn: Any) -> None:
-    """Begin a connection: its handshake, where there is one, and every write within bounds."""
-    conn.sock.setblocking(True)
-    for option, seconds in ((socket.SO_RCVTIMEO, int(READ_SECONDS)), (socket.SO_SNDTIMEO, WRITE_SECONDS)):
-        conn.sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
-    conn.init()
-    if hasattr(conn.parser, "unreader"):
-        conn.parser.unreader = PatientUnreader(conn.sock)
-
-
-def answer(status: int) -> bytes:
-    """Return the whole HTTP answer for a status of gunicorn's own."""
-    code = "INTERNAL_ERROR" if status == 500 else "MALFORMED_REQUEST"
-    body = envelope.failure_json(code, _MESSAGES.get(status, "The service failed."), {})
-    lines = [
-        f"HTTP/1.1 {status} {envelope.phrase(status)}",
-        "Connection: close",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        *(f"{name}: {value}" for name, value in headers.complete(str(status), [], secure=False)),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
+    def _runtime(self) -> Any:
+        application = getattr(self, "wsgi", None)  # there is none while it is loaded
+        return getattr(application, "extensions", {}).get(context.KEY)

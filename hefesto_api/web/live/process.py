@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import threading
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from hefesto_api.web import authentication
 from hefesto_api.web.context import KEY, runtime
 from hefesto_api.web.live.feed import Feed
 from hefesto_api.web.live.hub import Hub, Rooms
+from hefesto_api.web.open_files import open_files
 
 if TYPE_CHECKING:
     import socket
@@ -36,7 +36,8 @@ class Live:
     def __init__(self, held: Runtime, kinds: Mapping[str, Bearer], sight: Sight) -> None:
         self.pid = os.getpid()
         most = min(held.settings.live_connections, open_files() - _SPARE_FILES)
-        self.hub = Hub(Rooms(most, held.settings.live_per_caller), left=self._left)
+        rooms = Rooms(most, held.settings.live_per_caller, held.metrics.hold_connections)
+        self.hub = Hub(rooms, left=self._left)
         self.feed = Feed(held, kinds, self.hub, sight)
         self._listener: Listener | None = None
         self.hub.start()
@@ -106,13 +107,3 @@ def of_this_process() -> Live:
     """Return what this process holds; raises ServiceUnavailable when it takes no new work."""
     holder: _Holder = current_app.extensions[_LIVE]
     return holder.get(runtime(), authentication.kinds_of_tokens())
-
-
-def open_files() -> int:
-    """Return how many files this process may open, which is raised as far as it may be."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return wanted
-    return soft
