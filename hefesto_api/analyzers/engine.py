@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from hefesto_api.analyzers.base import BatchTool
     from hefesto_api.analyzers.runs import Result
     from hefesto_api.domain.finding import Detection
+    from hefesto_api.domain.structure import FileStructure
 
 # Chunks grow, so that the children have work while the tools take the next, larger one.
 FIRST_CHUNK = 48
@@ -101,13 +102,17 @@ class Engine:
         yield from self._results(begun.run, begun.asked_for(begun.run.results()))
 
     def describe(
-        self, found: Iterable[tuple[SourceFile, Sequence[Detection]]]
+        self, found: Iterable[tuple[SourceFile, Sequence[Detection], FileStructure | None]]
     ) -> Generator[tuple[SourceFile, bytes], None, None]:
         """Yield reports that hold the given detections alone, with their place, fingerprints, suppressions.
 
-        For what takes more than one file to see, and so is found outside the children.
+        For what takes more than one file to see, and so is found outside the children. With the structure
+        that is on record of a content, it is hardly ever parsed again.
         """
-        tasks = (Examination(file, tuple(detections), only_given=True) for file, detections in found)
+        tasks = (
+            Examination(file, tuple(detections), only_given=True, shape=shape)
+            for file, detections, shape in found
+        )
         yield from self._carry_out([task] for task in tasks)
 
     def _with_children(self, files: Iterable[SourceFile]) -> Iterator[list[Examination]]:

@@ -39,12 +39,13 @@ class Examination(Struct, frozen=True):
     detections: tuple[Detection, ...] = ()
     failures: tuple[ToolFailure, ...] = ()
     only_given: bool = False  # ask no check: describe what was found elsewhere
+    shape: FileStructure | None = None  # what is on record of this content: saves parsing it again
 
 
 def examine(task: Examination, thresholds: Thresholds) -> FileReport:
     """Return all that our checks and the batch tools say about one file."""
     source = task.source
-    file = _parse(source)
+    file = _parse(source, task.shape)
     found = list(task.detections)
     failures = list(task.failures)
     for check in () if task.only_given else checks_for(file.language, thresholds):
@@ -69,9 +70,11 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
     )
 
 
-def _parse(source: SourceFile) -> ParsedFile:
+def _parse(source: SourceFile, known: FileStructure | None) -> ParsedFile:
     text = source.content.decode("utf-8-sig", "replace")
     lines = _lines(text)
+    if known is not None and source.language is not None and not suppressions.may_speak(source.content):
+        return ParsedFile(source.path, source.language, source.content, text, lines, None, known)
     if source.language is None:
         plain = FileStructure("text", len(lines), sum(1 for line in lines if line.strip()))
         return ParsedFile(source.path, "text", source.content, text, lines, None, plain)

@@ -68,9 +68,14 @@ class Marker(Struct, frozen=True):
     column: int = 1
 
 
+def may_speak(content: bytes) -> bool:
+    """Tell whether there may be a marker in a file: which of them stand in comments, its tree tells."""
+    return any(needle in content for needle in _NEEDLES)
+
+
 def scan(file: ParsedFile) -> list[Marker]:
     """Return the markers in a file's comments, by line."""
-    if not any(needle in file.content for needle in _NEEDLES):
+    if not may_speak(file.content):
         return []
     wanted = [
         (kind, needle.decode(), pattern)

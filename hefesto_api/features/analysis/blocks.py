@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hefesto_api.analyzers import child
 from hefesto_api.analyzers.duplication import duplicates
+from hefesto_api.analyzers.engine import content_key
 from hefesto_api.analyzers.workspace import Skipped
 from hefesto_api.domain.structure import FileStructure
 from hefesto_api.features.analysis import record
@@ -13,9 +14,11 @@ from hefesto_api.features.analysis.order import Listed
 from hefesto_api.storage import recorded, sightings
 
 if TYPE_CHECKING:
+    from hefesto_api.analyzers.base import SourceFile
     from hefesto_api.domain.finding import Detection
     from hefesto_api.domain.identity import Fingerprints
     from hefesto_api.features.analysis.run import Run
+    from hefesto_api.storage.recorded import Blocks
 
     Seen = list[tuple[Detection, Fingerprints]]
 
@@ -37,7 +40,9 @@ def compare(run: Run) -> None:
     for start in range(0, len(paths), STAGE_FILES):
         some = paths[start : start + STAGE_FILES]
         _write(
-            run, project_id, {path: [] for path in some if path not in found} | _described(run, found, some)
+            run,
+            project_id,
+            {path: [] for path in some if path not in found} | _described(run, found, entries, some),
         )
 
 
@@ -53,12 +58,27 @@ def _write(run: Run, project_id: str, seen: dict[str, Seen]) -> None:
         run.end(writer)
 
 
-def _described(run: Run, found: dict[str, list[Detection]], paths: list[str]) -> dict[str, Seen]:
+def _described(
+    run: Run, found: dict[str, list[Detection]], entries: dict[str, Blocks], paths: list[str]
+) -> dict[str, Seen]:
     """Have the engine add the places, the fingerprints and what the source says of them."""
-    sources = [(run.source.read(Listed(path)), found[path]) for path in paths if path in found]
-    readable = [(source, blocks) for source, blocks in sources if not isinstance(source, Skipped)]
+    shapes = _shapes(run, {path: entries[path].content_id for path in paths if path in found})
+    asked: list[tuple[SourceFile, list[Detection], FileStructure | None]] = []
+    for path, (sha256, shape) in shapes.items():
+        source = run.source.read(Listed(path))
+        if not isinstance(source, Skipped):
+            asked.append((source, found[path], shape if content_key(source).sha256 == sha256 else None))
     seen: dict[str, Seen] = {}
-    for source, packed in run.engine.describe(readable):
+    for source, packed in run.engine.describe(asked):
         report = child.unpack(packed)
         seen[source.path] = list(zip(report.detections, report.fingerprints, strict=True))
     return seen
+
+
+def _shapes(run: Run, ids: dict[str, int]) -> dict[str, tuple[str, FileStructure | None]]:
+    """Return the hash and the structure on record of each file's content."""
+    wanted = sorted(set(ids.values()))
+    with run.db.read() as session:
+        keys = recorded.keys_of(session, wanted)
+        reports = recorded.reports_of(session, wanted)
+    return {path: (keys[one][0], child.unpack(reports[one]).structure) for path, one in ids.items()}
