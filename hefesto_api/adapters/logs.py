@@ -13,6 +13,7 @@ import structlog
 
 from hefesto_api.adapters.log_file import RotatingFile, Sink, StandardError
 from hefesto_api.domain import clock
+from hefesto_api.domain.errors import UsageError
 from hefesto_api.domain.veil import veiled_line
 
 if TYPE_CHECKING:
@@ -36,8 +37,8 @@ def wants(level: str) -> bool:
 
 
 def configure(settings: Settings) -> None:
-    """Send this process's events, and what libraries log, where the settings say."""
-    sink: Sink = RotatingFile(Path(settings.log_file)) if settings.log_file else StandardError()
+    """Send this process's events, and what libraries log, where the settings say; raises UsageError."""
+    sink = _sink(settings)
     level = _least["level"] = _LEVELS[settings.log_level]
     structlog.configure(
         processors=[
@@ -53,6 +54,16 @@ def configure(settings: Settings) -> None:
         cache_logger_on_first_use=False,
     )
     _bridge(level)
+
+
+def _sink(settings: Settings) -> Sink:
+    if not settings.log_file:
+        return StandardError()
+    try:
+        return RotatingFile(Path(settings.log_file))
+    except OSError as error:
+        message = f"HEFESTO_LOG_FILE: {settings.log_file} cannot be written: {error.strerror}."
+        raise UsageError(f"{message} Name a file in a folder that this account may write to.") from error
 
 
 def stamped(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
