@@ -19,11 +19,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from benchmarks import contestants, corpora, finding_rows, limits, load
+from benchmarks import contestants, corpora, finding_rows, limits
+from benchmarks.load import generator
 from benchmarks.service import SERVE, Service
 
 if TYPE_CHECKING:
-    from benchmarks.load import Load
+    from benchmarks.load.generator import Load
 
 FLASK_TARGET: Final = 0.35
 FASTAPI_TARGET: Final = 2.5
@@ -61,12 +62,12 @@ def measured(stack: ExitStack, asked: argparse.Namespace) -> dict[str, Load]:
         "ours, detail": (ours, DETAIL),
     } | ({"ours, summary": (ours, SUMMARY)} if has(ours, SUMMARY) else {})
     print(
-        f"contention {limits.contention():.2f}; the load generator's own limit {load.own_limit().rate:,.0f}/s"
+        f"contention {limits.contention():.2f}; the load generator's own limit {generator.own_limit().rate:,.0f}/s"
     )
     found: dict[str, list[Load]] = {name: [] for name in targets}
     for _ in range(asked.rounds):
         for name, (server, path) in targets.items():
-            found[name].append(load.run(server.port, path, seconds=asked.seconds))
+            found[name].append(generator.run(server.port, path, seconds=asked.seconds))
     return {name: max(loads, key=lambda one: one.rate) for name, loads in found.items()}
 
 

@@ -22,12 +22,12 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks import limits as machine
-from benchmarks import load
+from benchmarks.load import generator
 from benchmarks.security.limits import SECRET_KEY, Redis
 from benchmarks.service import Service
 
 if TYPE_CHECKING:
-    from benchmarks.load import Load
+    from benchmarks.load.generator import Load
 
 TARGET: Final = 0.5
 PATH: Final = "/api/v1/cached"
@@ -127,7 +127,7 @@ def measured(contestant: Contestant, seconds: float) -> Round:
     """Put load on a service and return what an answer took."""
     service = contestant.service
     before = service.cpu_seconds()
-    seen = load.run(service.port, PATH, connections=8, seconds=seconds, headers=contestant.headers)
+    seen = generator.run(service.port, PATH, connections=8, seconds=seconds, headers=contestant.headers)
     return Round((service.cpu_seconds() - before) / (seen.rate * seconds) * 1e6, seen)
 
 

@@ -1,6 +1,6 @@
 """A load generator: some connections, each asking again as soon as it is answered, in a process of its own.
 
-`python -m benchmarks.load PORT PATH CONNECTIONS SECONDS [HEADER...]` prints the answers, those that were
+`python -m benchmarks.load.generator PORT PATH CONNECTIONS SECONDS [HEADER...]` prints the answers, those that were
 not 200, and the median and 99th percentile in milliseconds. It sends bytes made beforehand and reads no more
 of an answer than its length, so that it takes little of the machine; against `--null`, a server that answers
 fixed bytes from a loop over sockets, it shows its own limit.
@@ -43,7 +43,7 @@ def run(
     argv = [
         sys.executable,
         "-m",
-        "benchmarks.load",
+        "benchmarks.load.generator",
         str(port),
         path,
         str(connections),
@@ -57,7 +57,7 @@ def run(
 def own_limit(*, connections: int = 16, seconds: float = 3.0) -> Load:
     """Return what it measures against a server that does nothing."""
     port = free_port()
-    argv = [sys.executable, "-m", "benchmarks.load", "--null", str(port)]
+    argv = [sys.executable, "-m", "benchmarks.load.generator", "--null", str(port)]
     with subprocess.Popen(argv) as server:
         try:
             for _ in range(100):
