@@ -165,7 +165,7 @@ def _lay(source: Path, to: Path, wanted) -> None:  # noqa: ANN001 - a function o
         return
     for path in sorted(source.rglob("*")):
         place = to / path.relative_to(source)
-        if path.is_symlink() or (path.is_file() and wanted(path)):
+        if (path.is_symlink() or path.is_file()) and wanted(path):
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(path, place, follow_symlinks=False)
 
