@@ -62,6 +62,9 @@ findings = sa.Table(
     sa.Index("ix_findings_of_all", *_LISTED),
     sa.Index(None, "project_id", "file_path", "branch"),
     sa.Index(None, "fingerprint"),
+    sa.Index(
+        "ix_findings_resolved", "project_id", "resolved_at", sqlite_where=sa.text("resolved_at IS NOT NULL")
+    ),
 )
 
 finding_history = sa.Table(
