@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hefesto_api.adapters import broker, limits
+from hefesto_api.adapters import broker, limits, telemetry
 from hefesto_api.adapters.bell import Bell
 from hefesto_api.adapters.cache import Answers
 from hefesto_api.adapters.memory import Memory
@@ -20,7 +20,7 @@ from hefesto_api.adapters.tokens import ISSUER, Tokens
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import ServiceUnavailable, StorageError, UsageError
-from hefesto_api.storage import intake, migrate, resealing, secret_keys, signing_keys
+from hefesto_api.storage import intake, migrate, resealing, secret_keys, signing_keys, statements
 from hefesto_api.storage.audit import Ledger
 from hefesto_api.storage.database import Database, open_database
 from hefesto_api.storage.generations import Generations
@@ -196,6 +196,13 @@ def build(settings: Settings) -> Runtime:
         db.dispatch = publisher.send
         made.endings.append(publisher.close)
     return made
+
+
+def start_telemetry(made: Runtime) -> None:
+    """Begin to tell traces, statements included, if the settings name a collector."""
+    if telemetry.start(made.settings):
+        statements.watch(telemetry.statement)
+        made.endings.append(telemetry.stop)
 
 
 def _expect_current(db: Database) -> None:

@@ -24,5 +24,6 @@ def command(slots: int) -> None:
         runtime = runtimes.build(settings)
         migrate.upgrade(runtime.db)
         runtimes.prepare_secrets(settings, runtime.db)
+        runtimes.start_telemetry(runtime)
         worker.main(runtime, slots)
         runtime.close()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 PREFIX = "HEFESTO_"
 OF_CLIENTS = frozenset({"HEFESTO_API_KEY"})  # what the command reads for itself when it calls a service
+_COLLECTORS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 DEFAULT_DATABASE = "instance/hefesto.db"
 DEVELOPMENT_ORIGINS = ("http://localhost:3000", "http://127.0.0.1:3000")
 
@@ -186,6 +187,16 @@ class Settings:
 
     given: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
+    otel: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # the OTEL_ variables, as they stand
+
+    @property
+    def traced(self) -> bool:
+        """Whether traces are told, by the variables that OpenTelemetry has for it."""
+        said = dict(self.otel)
+        exporter = said.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+        if exporter not in {"", "otlp"} or said.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+            return False
+        return bool(exporter) or any(said.get(name) for name in _COLLECTORS)
 
     @property
     def development(self) -> bool:
@@ -222,7 +233,8 @@ def load(environ: Mapping[str, str], directory: Path, *, ours_only: bool = False
         elif name is not None:
             given[item.name] = _read(item, name, values[name])
     computed = {**_computed(directory, given), **given}
-    return Settings(**computed, given=frozenset(given), warnings=tuple(warnings))
+    otel = tuple(sorted(pair for pair in values.items() if pair[0].startswith("OTEL_")))
+    return Settings(**computed, given=frozenset(given), warnings=tuple(warnings), otel=otel)
 
 
 def from_process() -> Settings:

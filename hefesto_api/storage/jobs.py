@@ -16,7 +16,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hefesto_api.domain import clock, ids
+from hefesto_api.domain import clock, ids, tracing
 from hefesto_api.domain.errors import Conflict, NotFound
 from hefesto_api.storage.base import QUEUED, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.database import Database
@@ -100,6 +100,8 @@ def enqueue(
     runs already does not count: it may have read what has changed since.
     """
     now = clock.now()
+    if parent := tracing.current.get():  # the job is part of the trace that it comes from
+        payload = {**payload, tracing.HEADER: parent}
     row = {
         "id": ids.new_id(), "kind": kind, "payload": payload, "lane": lane, "priority": priority,
         "status": "queued", "max_attempts": max_attempts, "run_at": run_at or now, "created_at": now,

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import structlog
 from msgspec.structs import replace
 
-from hefesto_api.domain import clock
+from hefesto_api.adapters import telemetry
+from hefesto_api.domain import clock, tracing
 from hefesto_api.domain.errors import HefestoError, StorageError
 from hefesto_api.features.analysis.run import Interrupted
 from hefesto_api.storage import executions, jobs
@@ -46,7 +47,7 @@ class Doer:
         began, started = clock.now(), time.monotonic()
         result = "failed"
         try:
-            with self._kept(slot, job):
+            with _followed(job), self._kept(slot, job):
                 KINDS[job.kind](slot, job)
             with self._db.write() as session:
                 jobs.finish(session, job)
@@ -114,6 +115,26 @@ class Doer:
             job = jobs.get(session, job_id)
         if job.kind in GIVEN_UP:
             GIVEN_UP[job.kind](self._runtime, job)
+
+
+@contextmanager
+def _followed(job: Job) -> Iterator[None]:
+    """Let what is done for a job be part of the trace that it comes from, in the log and where traces go."""
+    parent = str(job.payload.get(tracing.HEADER, ""))
+    told = {"hefesto__job__id": job.id, "hefesto__job__kind": job.kind, "hefesto__job__attempt": job.attempts}
+    with telemetry.span(f"job {job.kind}", telemetry.CONSUMER, parent, **told) as span:
+        bound = {"job": job.id, "trace_id": tracing.trace_id(parent)}
+        if span is not None:
+            parent = span.traceparent
+            bound |= {"trace_id": span.trace_id, "span_id": span.span_id}
+        followed = tracing.current.set(parent)
+        try:
+            with structlog.contextvars.bound_contextvars(
+                **{name: value for name, value in bound.items() if value}
+            ):
+                yield
+        finally:
+            tracing.current.reset(followed)
 
 
 def _tried_enough(job: Job, error: Exception) -> Job:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from hefesto_api.adapters import telemetry
 from hefesto_api.analyzers.engine import Engine
 from hefesto_api.analyzers.registry import Thresholds
 from hefesto_api.domain import clock
@@ -67,7 +68,11 @@ def analyse(slot: Slot, job: Job) -> None:
     hooks = Hooks(
         hold=lambda session: jobs.hold(session, job), stop=slot.stop, roots=slot.runtime.settings.roots
     )
-    record = execution.execute(slot.runtime.db, slot.engine, job.payload["analysis_id"], hooks)
+    with telemetry.span("analysis", hefesto__analysis__id=job.payload["analysis_id"]) as span:
+        record = execution.execute(slot.runtime.db, slot.engine, job.payload["analysis_id"], hooks)
+        if span is not None:
+            told = {"status": record.status, "files": record.files_analyzed}
+            span.tell(**{f"hefesto__analysis__{name}": value for name, value in told.items()})
     slot.runtime.metrics.count_analysis(record.status, (record.execution_time_ms or 0) / 1000)
     indexing.after_analysis(slot.runtime.db, record)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from hefesto_api.adapters import telemetry
 from hefesto_api.analyzers import catalogue
 from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
@@ -119,7 +120,8 @@ def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert
     """Find out what is behind an alert of a project (None: of one that nobody knows yet)."""
     began, result = time.monotonic(), "failed"
     try:
-        found = _correlate(desk, project, incoming)
+        with telemetry.span("correlation"):
+            found = _correlate(desk, project, incoming)
         result = "found" if found.told["suspect_functions"] or found.told["matching_findings"] else "none"
     finally:
         if desk.metrics is not None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
+from hefesto_api.adapters import telemetry
 from hefesto_api.domain import clock, webhooks
 from hefesto_api.formats.notifications import Message, render
 from hefesto_api.storage import webhooks as store
@@ -64,7 +65,15 @@ def send(sender: Sender, secrets: Sealed, record: WebhookRecord, message_id: str
     headers = {"Content-Type": "application/json"}
     if record.format == webhooks.STANDARD:
         headers |= webhooks.headers(message_id, clock.now(), body, secrets.signing(record))
-    return sender.send("POST", record.url, body, headers)
+    about: dict[str, Any] = {"http__request__method": "POST", "server__address": urlsplit(record.url).hostname}
+    about |= {"hefesto__webhook__id": record.id, "hefesto__delivery__id": message_id}
+    with telemetry.span("webhook delivery", telemetry.CLIENT, **about) as span:
+        if span is not None:
+            headers["traceparent"] = span.traceparent
+        outcome = sender.send("POST", record.url, body, headers)
+        if span is not None:
+            span.tell(http__response__status_code=outcome.status, error__type=outcome.error)
+    return outcome
 
 
 def _link(event_type: str, data: dict[str, Any], slug: str | None) -> str | None:
