@@ -3,7 +3,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { ApiError, get } from "./api";
 import { heard, pause, pulse } from "./live";
-import { credentials } from "./session";
+import { person } from "./session";
 
 export interface Read<T> {
   data: T | null;
@@ -23,7 +23,7 @@ export function useData<T>(path: string | null, still = false): Read<T> {
   const [asked, setAsked] = useState(0);
   const running = useRef<string | null>(null);
   const beat = still ? 0 : pulse.value;
-  const shown = credentials.value?.token;
+  const shown = person.value;
   const current = useRef(path);
   current.current = path;
 

@@ -42,3 +42,28 @@ export function tail(name: string): [string, string] {
 export function nameOf(alert: { error_type: string | null; title: string; alert_id: string }): string {
   return alert.error_type || alert.title || alert.alert_id;
 }
+
+const FINE = new Intl.NumberFormat(undefined, { maximumSignificantDigits: 3 });
+const SIZES = ["B", "KB", "MB", "GB", "TB"];
+
+/** A measure with as many digits as one reads: `0.25`, `12.3`, `1.2K`. */
+export const figure = (value: number): string => (Math.abs(value) >= 1000 ? short(value) : FINE.format(value));
+/** A time that something took: `3.2 ms`, `1.25 s`. */
+export const took = (milliseconds: number | null): string =>
+  milliseconds === null ? "–" : milliseconds >= 1000 ? `${FINE.format(milliseconds / 1000)} s` : `${FINE.format(milliseconds)} ms`;
+
+/** A size in bytes: `12.3 MB`. */
+export function bytes(value: number): string {
+  const step = Math.min(SIZES.length - 1, Math.max(0, Math.floor(Math.log(Math.max(1, value)) / Math.log(1024))));
+  return `${FINE.format(value / 1024 ** step)} ${SIZES[step]}`;
+}
+
+/** How long something lasts, in one unit: `90 s` is `1 min`. */
+export function lasting(seconds: number): string {
+  for (const [size, unit] of STEPS) {
+    if (seconds >= size) {
+      return `${Math.round(seconds / size)} ${unit}`;
+    }
+  }
+  return `${FINE.format(seconds)} s`;
+}

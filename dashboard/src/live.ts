@@ -11,11 +11,14 @@ const RETRY_MS = 5_000;
 const TOGETHER_MS = 150;
 const SILENCE_MS = 75_000; // the service says something every 30 s
 const QUIET = new Set(["heartbeat", "snapshot", "metrics_update"]);
+const MEASURES = new Set(["metrics_update", "anomaly_detected"]);
 
 export type Link = "live" | "polling" | "offline";
 
 /** Rises whenever something may have changed. */
 export const pulse = signal(0);
+/** Rises whenever the service has measured itself anew. */
+export const measured = signal(0);
 export const link = signal<Link>("polling");
 
 let streamed = false;
@@ -91,7 +94,7 @@ async function listen(): Promise<boolean> {
   });
   let silence = setTimeout(() => stop.abort(), SILENCE_MS);
   try {
-    const headers: Record<string, string> = { Accept: "text/event-stream", ...authorization() };
+    const headers: Record<string, string> = { Accept: "text/event-stream", ...(await authorization()) };
     if (lastId) {
       headers["Last-Event-ID"] = lastId;
     }
@@ -132,6 +135,9 @@ function take(event: string): void {
     } else if (line.startsWith("data:") && kind === "message") {
       kind = /"type":\s*"(\w+)"/.exec(line)?.[1] ?? kind;
     }
+  }
+  if (MEASURES.has(kind)) {
+    measured.value++;
   }
   if (!QUIET.has(kind) && !soon) {
     soon = window.setTimeout(() => {

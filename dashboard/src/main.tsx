@@ -1,21 +1,24 @@
 // The page at /dashboard: what fires now, why, and which line.
-import { render } from "preact";
+import { Fragment, render } from "preact";
 import { useEffect } from "preact/hooks";
 
-import { forget } from "./api";
+import { logout } from "./api";
 import { useData } from "./data";
+import * as entry from "./entry";
 import { Help, asked } from "./help";
 import * as live from "./live";
 import { AlertPage } from "./pages/alert";
 import { FindingsPage } from "./pages/findings";
 import { NowPage } from "./pages/now";
 import { QualityPage } from "./pages/quality";
-import { TokenPage } from "./pages/token";
+import { SettingsPage } from "./pages/settings";
+import { SystemPage } from "./pages/system";
+import { Interruption, TokenPage } from "./pages/token";
 import { Empty } from "./pieces/marks";
 import { Toast } from "./pieces/toast";
 import * as router from "./route";
 import { change, go, project, route, to } from "./route";
-import { credentials, leave, refused } from "./session";
+import { credentials, interrupted, me, person, refused } from "./session";
 import "./style.css";
 import * as theme from "./theme";
 import type { Project } from "./types";
@@ -24,8 +27,9 @@ const TABS: [string, string, string][] = [
   ["now", "/", "Now"],
   ["findings", "/findings", "Findings"],
   ["quality", "/quality", "Quality"],
+  ["system", "/system", "System"],
 ];
-const TITLES: Record<string, string> = { now: "Now", alerts: "Alert", findings: "Findings", quality: "Quality" };
+const TITLES: Record<string, string> = { now: "Now", alerts: "Alert", findings: "Findings", quality: "Quality", system: "System", settings: "Settings" };
 const LINKS = { live: "live", polling: "every 2 s", offline: "no answer" };
 
 function App() {
@@ -34,11 +38,11 @@ function App() {
     document.title = `${TITLES[page] ?? "Nothing"} · Hefesto`;
   }, [page]);
   useKeys();
-  if (refused.value !== null) {
+  if (refused.value !== null && !interrupted.value) {
     return <TokenPage />;
   }
   return (
-    <>
+    <Fragment key={person.value}>
       <a class="skip" href="#main">
         To the content
       </a>
@@ -48,7 +52,8 @@ function App() {
       </main>
       <Toast />
       <Help />
-    </>
+      <Interruption />
+    </Fragment>
   );
 }
 
@@ -64,6 +69,12 @@ function Page({ page, id }: { page: string; id: string }) {
   }
   if (page === "quality") {
     return <QualityPage />;
+  }
+  if (page === "system") {
+    return <SystemPage />;
+  }
+  if (page === "settings") {
+    return <SettingsPage section={id} />;
   }
   return (
     <>
@@ -122,15 +133,19 @@ function Bar({ page }: { page: string }) {
         <button type="button" class="icon keys" title="Keys (?)" onClick={() => (asked.value = true)}>
           ?<span class="hidden"> Keys</span>
         </button>
+        <a class="icon" href={to("/settings")} aria-current={page === "settings" ? "page" : undefined} title="Settings">
+          <svg viewBox="0 0 16 16" aria-hidden="true">
+            <path
+              d="M2 4.500h6m4 0h2M2 11.500h2m4 0h6M8 4.500a2 2 0 1 0 4 0 2 2 0 1 0-4 0zM4 11.500a2 2 0 1 0 4 0 2 2 0 1 0-4 0z"
+              fill="none"
+              stroke="currentColor"
+              stroke-width="1.500"
+            />
+          </svg>
+          <span class="hidden">Settings{me.value ? ` of ${me.value.email ?? me.value.name}` : ""}</span>
+        </a>
         {credentials.value ? (
-          <button
-            type="button"
-            class="plain"
-            onClick={() => {
-              forget();
-              leave();
-            }}
-          >
+          <button type="button" class="plain" onClick={() => void logout()}>
             Leave
           </button>
         ) : null}
@@ -164,5 +179,7 @@ function useKeys(): void {
 
 theme.start();
 router.start();
-live.start();
-render(<App />, document.getElementById("app") as HTMLElement);
+void entry.start().then(() => {
+  live.start();
+  render(<App />, document.getElementById("app") as HTMLElement);
+});

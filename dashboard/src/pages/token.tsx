@@ -1,14 +1,60 @@
-// Asks who reads, where the service wants to know.
-import { useState } from "preact/hooks";
+// The door: who reads logs in, comes from a provider, or shows a key. It stands alone, or before what somebody
+// was doing when his session ended.
+import { useEffect, useRef, useState } from "preact/hooks";
 
-import { ApiError, forget, login } from "../api";
-import { enter, refused } from "../session";
+import { ApiError, login, logout, show, waysIn, type Methods } from "../api";
+import { goOnAsNobody, interrupted, me, refused } from "../session";
+import "./token.css";
+
+type Way = "login" | "key";
 
 export function TokenPage() {
-  const [way, setWay] = useState<"key" | "login">("key");
+  return (
+    <main id="main" class="door" tabIndex={-1}>
+      <h1>Hefesto</h1>
+      <p class="quiet">{refused.value || "This service wants to know who reads."}</p>
+      <WaysIn />
+    </main>
+  );
+}
+
+/** The door before a page that is kept as it is: nothing that was typed is lost. */
+export function Interruption() {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const open = refused.value !== null && interrupted.value;
+  useEffect(() => {
+    if (open) {
+      dialog.current?.showModal();
+    } else {
+      dialog.current?.close();
+    }
+  }, [open]);
+  return (
+    <dialog ref={dialog} class="door again" aria-labelledby="again" onCancel={(event) => event.preventDefault()}>
+      {open ? (
+        <>
+          <h2 id="again">Who reads?</h2>
+          <p class="quiet">{refused.value}</p>
+          <WaysIn email={me.value?.email ?? ""} />
+          <button type="button" class="plain" onClick={() => void logout()}>
+            Leave instead
+          </button>
+        </>
+      ) : null}
+    </dialog>
+  );
+}
+
+function WaysIn({ email = "" }: { email?: string }) {
+  const [way, setWay] = useState<Way>(me.value && me.value.kind !== "user" ? "key" : "login");
   const [wrong, setWrong] = useState("");
   const [second, setSecond] = useState(false);
+  const [backup, setBackup] = useState(false);
   const [busy, setBusy] = useState(false);
+  const [methods, setMethods] = useState<Methods | null>(null);
+  useEffect(() => {
+    waysIn().then(setMethods, () => null);
+  }, []);
 
   async function submit(event: Event): Promise<void> {
     event.preventDefault();
@@ -16,32 +62,31 @@ export function TokenPage() {
     const text = (name: string) => String(read.get(name) ?? "").trim();
     setBusy(true);
     setWrong("");
-    forget();
     try {
       await (way === "key" ? show(text("key")) : login(text("email"), String(read.get("password")), text("totp")));
     } catch (failure) {
-      if (failure instanceof ApiError && failure.details["mfa_required"]) {
+      const asked = failure instanceof ApiError && failure.details["mfa_required"] && !second;
+      if (asked) {
         setSecond(true);
       }
-      setWrong(failure instanceof Error ? failure.message : String(failure));
+      setWrong(asked ? "" : said(failure, way));
     } finally {
       setBusy(false);
     }
   }
 
+  const back = `?next=${encodeURIComponent(location.pathname + location.search)}`;
   return (
-    <main id="main" class="door" tabIndex={-1}>
-      <h1>Hefesto</h1>
-      <p class="quiet">{refused.value || "This service wants to know who reads."}</p>
+    <>
       <div class="ways" role="group" aria-label="Way in">
-        <button type="button" aria-pressed={way === "key"} onClick={() => setWay("key")}>
-          Key
-        </button>
         <button type="button" aria-pressed={way === "login"} onClick={() => setWay("login")}>
           Login
         </button>
+        <button type="button" aria-pressed={way === "key"} onClick={() => setWay("key")}>
+          Key
+        </button>
       </div>
-      <form onSubmit={submit}>
+      <form key={way} onSubmit={submit}>
         {way === "key" ? (
           <label>
             API key or access token
@@ -51,38 +96,75 @@ export function TokenPage() {
           <>
             <label>
               E-mail
-              <input name="email" type="email" autocomplete="username" required autoFocus />
+              <input name="email" type="email" autocomplete="username" defaultValue={email} required autoFocus={!email} />
             </label>
             <label>
               Password
-              <input name="password" type="password" autocomplete="current-password" required />
+              <input name="password" type="password" autocomplete="current-password" required autoFocus={!!email} />
             </label>
-            {second ? (
-              <label>
-                Code of the second factor
-                <input name="totp" inputMode="numeric" autocomplete="one-time-code" required autoFocus />
-              </label>
-            ) : null}
+            {second ? <Second backup={backup} exchange={() => setBackup(!backup)} /> : null}
           </>
         )}
         <button type="submit" class="primary" disabled={busy}>
-          Go in
+          {busy ? "One moment…" : "Go in"}
         </button>
         <p class="wrong" role="alert">
           {wrong}
         </p>
       </form>
-      <p class="quiet">It is kept in this tab alone, and forgotten when you close it.</p>
-    </main>
+      {methods?.oidc && way === "login" ? (
+        <p class="provider">
+          <a class="button" href={methods.oidc.login_url + back} target="_self">
+            Go in with {methods.oidc.name}
+          </a>
+          {interrupted.value ? <span class="quiet">What you have typed here is lost that way.</span> : null}
+        </p>
+      ) : null}
+      {methods && !methods.required ? (
+        <button type="button" class="plain" onClick={goOnAsNobody}>
+          Go on without: this service asks nobody
+        </button>
+      ) : null}
+      <p class="quiet small">
+        {way === "key"
+          ? "The key is kept in this tab alone, and forgotten when you close it."
+          : "You stay logged in in this tab alone, until you leave or close it."}
+      </p>
+    </>
   );
 }
 
-/** Take a key if the service knows it. */
-async function show(token: string): Promise<void> {
-  const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
-  const answer = await fetch("/api/v1/auth/me", { headers, cache: "no-store" });
-  if (!answer.ok) {
-    throw new ApiError(answer.status, "REFUSED", "The service does not know this key.");
+function Second({ backup, exchange }: { backup: boolean; exchange: () => void }) {
+  const place = useRef<HTMLInputElement>(null);
+  useEffect(() => place.current?.focus(), [backup]);
+  return (
+    <>
+      <label>
+        {backup ? "Backup code" : "Code of your authenticator app"}
+        <input
+          key={String(backup)}
+          ref={place}
+          name="totp"
+          inputMode={backup ? "text" : "numeric"}
+          autocomplete={backup ? "off" : "one-time-code"}
+          spellcheck={false}
+          required
+        />
+      </label>
+      <button type="button" class="plain" onClick={exchange}>
+        {backup ? "I have the app at hand" : "I lost the app: use a backup code"}
+      </button>
+    </>
+  );
+}
+
+function said(failure: unknown, way: Way): string {
+  if (!(failure instanceof ApiError)) {
+    return "The service does not answer.";
   }
-  enter({ token });
+  if (way === "key" && failure.status === 401) {
+    return "The service does not know this key.";
+  }
+  const wait = failure.retryAfter > 60 ? ` Try again in ${Math.ceil(failure.retryAfter / 60)} minutes.` : "";
+  return failure.message + (failure.status === 429 ? wait : "");
 }

@@ -189,12 +189,12 @@ export function Chart({ title, days, series, kind, top, children }: Drawn) {
 }
 
 /** The next round number. */
-function nice(value: number): number {
+export function nice(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 4, 5, 10].find((step) => step * power >= value) ?? 10) * power;
 }
 
-function slug(title: string): string {
+export function slug(title: string): string {
   return `hefesto-${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-")}`;
 }
 
@@ -204,7 +204,7 @@ function table(days: string[], series: Series[]): string {
 }
 
 /** The drawing with its colours written into it, as it looks now. */
-function picture(drawn: SVGElement | null | undefined): string {
+export function picture(drawn: SVGElement | null | undefined): string {
   if (!drawn) {
     return "";
   }
@@ -221,7 +221,7 @@ function picture(drawn: SVGElement | null | undefined): string {
   return copy.outerHTML;
 }
 
-function save(name: string, kind: string, text: string): void {
+export function save(name: string, kind: string, text: string): void {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: kind }));
   link.download = name;

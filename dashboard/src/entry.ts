@@ -1,0 +1,15 @@
+// What is done before the first page is shown: who comes back from a provider is taken in, who was here is known.
+import { handedOver, identify } from "./api";
+import { credentials, leave } from "./session";
+
+const SIGNED_IN = "#signed-in";
+
+export async function start(): Promise<void> {
+  if (location.hash === SIGNED_IN) {
+    history.replaceState(null, "", location.pathname + location.search);
+    await handedOver().catch((failure: unknown) => leave(failure instanceof Error ? failure.message : String(failure)));
+  } else if (credentials.value) {
+    // The page need not wait for it: what asks for the answer looks again when it is there.
+    void identify().catch(() => null);
+  }
+}

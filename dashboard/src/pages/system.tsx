@@ -1,0 +1,196 @@
+// How the service itself does: requests, queue, storage, what is unusual, what comes round.
+import { useEffect } from "preact/hooks";
+
+import { useData, type Read } from "../data";
+import { count, figure, lasting, percent, short, took } from "../format";
+import { measured } from "../live";
+import { Course } from "../pieces/course";
+import { Failure, Waiting } from "../pieces/marks";
+import { change, route } from "../route";
+import { Anomalies } from "./system-anomalies";
+import { Components, useHealth, type Health } from "./system-health";
+import { Jobs } from "./system-jobs";
+import { Routes } from "./system-routes";
+import type { Performance } from "./system-types";
+import "./system.css";
+
+const RANGES: [number, string][] = [
+  [60, "1 h"],
+  [360, "6 h"],
+  [1440, "1 d"],
+  [20_160, "14 d"],
+];
+const OFTEN_MS = 10_000; // what is measured is written down as often
+
+/** Read what is measured: again with each measure that is told of, and at least every ten seconds. */
+export function useMeasured<T>(path: string | null): Read<T> {
+  const read = useData<T>(path);
+  const beat = measured.value;
+  useEffect(() => {
+    if (beat) {
+      read.reload();
+    }
+    const timer = setInterval(() => document.hidden || read.reload(), OFTEN_MS);
+    return () => clearInterval(timer);
+  }, [beat, read.reload]);
+  return read;
+}
+
+export function SystemPage() {
+  const asked = Number(route.value.query.get("minutes"));
+  const minutes = RANGES.find(([one]) => one === asked)?.[0] ?? 60;
+  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`);
+  const health = useHealth();
+  return (
+    <div class={read.stale && read.data ? "system stale" : "system"}>
+      <header>
+        <Standing of={health} />
+        <div class="ways" role="group" aria-label="Period">
+          {RANGES.map(([one, name]) => (
+            <button
+              key={one}
+              type="button"
+              aria-pressed={one === minutes}
+              onClick={() => change({ minutes: one === 60 ? "" : String(one) })}
+            >
+              {name}
+            </button>
+          ))}
+        </div>
+      </header>
+      {read.data ? <Measures of={read.data} health={health} /> : read.error ? <Failure error={read.error} retry={read.reload} /> : <Waiting />}
+      <Anomalies />
+      {read.data ? <Routes of={read.data.routes} /> : null}
+      <Components of={health} />
+      <Jobs />
+    </div>
+  );
+}
+
+const WORDS: Record<string, string> = {
+  healthy: "All is well",
+  degraded: "Not all is well",
+  unhealthy: "Something is down",
+};
+
+function Standing({ of }: { of: Health | null }) {
+  const ill = Object.entries(of?.checks ?? {}).filter(([, one]) => one.status === "degraded" || one.status === "unhealthy");
+  return (
+    <div class="standing">
+      <h1>
+        <i class={`lamp ${of?.status ?? ""}`} aria-hidden="true" />
+        {of ? (WORDS[of.status] ?? of.status) : "System"}
+      </h1>
+      <p class="quiet">
+        {of ? `Hefesto ${of.version}` : "…"}
+        {ill.length ? ` · look at: ${ill.map(([name]) => name).join(", ")}` : ""}
+      </p>
+    </div>
+  );
+}
+
+function Measures({ of, health }: { of: Performance; health: Health | null }) {
+  const all = of.requests;
+  const times = of.points.map((one) => one.at);
+  const series = (name: keyof Performance["points"][number]) => of.points.map((one) => one[name] as number | null);
+  return (
+    <section aria-labelledby="measures">
+      <h2 id="measures" class="hidden">
+        Measures
+      </h2>
+      <dl class="tiles">
+        <Tile name="requests a minute" told={figure(all.requests_per_minute)} more={`${count(all.requests)} in all`} />
+        <Tile name="p50" told={took(all.p50_ms)} />
+        <Tile name="p95" told={took(all.p95_ms)} />
+        <Tile name="p99" told={took(all.p99_ms)} />
+        <Tile
+          name="errors"
+          told={count(all.errors)}
+          more={`${percent(all.error_rate)} · ${short(all.refused)} refused`}
+          bad={all.errors > 0}
+        />
+        <Tile
+          name="queue"
+          told={count(of.queue.depth)}
+          more={of.queue.depth ? `oldest waits ${lasting(of.queue.oldest_waiting_seconds)}` : "nothing waits"}
+        />
+        <Tile name="writer wait" {...waited(of)} />
+        <Tile name="cache hits" {...hits(of, health)} />
+      </dl>
+      <div class="courses">
+        <Course
+          title="Requests"
+          unit="a minute"
+          times={times}
+          period={of.period}
+          lines={[{ name: "requests", colour: "accent", values: series("requests_per_minute") }]}
+        />
+        <Course
+          title="Latency"
+          unit="ms"
+          times={times}
+          period={of.period}
+          lines={[
+            { name: "p99", colour: "critical", values: series("p99_ms") },
+            { name: "p95", colour: "high", values: series("p95_ms") },
+            { name: "p50", colour: "medium", values: series("p50_ms") },
+          ]}
+        />
+        <Course
+          title="Errors and refusals"
+          unit=""
+          times={times}
+          period={of.period}
+          lines={[
+            { name: "refused", colour: "medium", values: series("refused") },
+            { name: "errors", colour: "critical", values: series("errors") },
+          ]}
+        />
+        <Course
+          title="Queue"
+          unit="waiting"
+          times={times}
+          period={of.period}
+          lines={[{ name: "jobs", colour: "accent", values: series("queue_depth") }]}
+        />
+        {of.storage_writer_wait.writes ? (
+          <Course
+            title="Storage writer wait"
+            unit="ms"
+            times={times}
+            period={of.period}
+            lines={[{ name: "wait", colour: "good", values: series("storage_writer_wait_ms") }]}
+          />
+        ) : null}
+      </div>
+    </section>
+  );
+}
+
+function Tile({ name, told, more, bad = false }: { name: string; told: string; more?: string; bad?: boolean }) {
+  return (
+    <div class={bad ? "tile bad" : "tile"}>
+      <dt>{name}</dt>
+      <dd>
+        <b class="figure">{told}</b>
+        {more ? <span class="quiet">{more}</span> : null}
+      </dd>
+    </div>
+  );
+}
+
+function waited(of: Performance): { told: string; more?: string } {
+  const wait = of.storage_writer_wait;
+  return wait.writes === 0
+    ? { told: "none", more: "no writer waits at one door here" }
+    : { told: took(wait.mean_ms), more: `at most ${took(wait.most_ms)}` };
+}
+
+/** A rate of nothing is no rate: say whether there is a cache, and whether anything asked it. */
+function hits(of: Performance, health: Health | null): { told: string; more?: string } {
+  if (of.cache_hit_rate !== null) {
+    return { told: percent(of.cache_hit_rate) };
+  }
+  const off = health?.checks["cache"]?.status === "disabled";
+  return { told: "none", more: off ? "the cache is disabled" : "nothing was asked of a cache" };
+}
