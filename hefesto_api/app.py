@@ -26,6 +26,7 @@ from hefesto_api.features.auth.oauth import client_routes as oauth_clients
 from hefesto_api.features.auth.oauth import consent_routes as consent
 from hefesto_api.features.auth.oauth import grant_routes as oauth_grants
 from hefesto_api.features.auth.oauth import routes as oauth
+from hefesto_api.features.cache import kept
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.dashboard import routes as dashboard_data
 from hefesto_api.features.deployments import routes as deployments
@@ -48,6 +49,7 @@ from hefesto_api.web import (
     arguments,
     auditing,
     authentication,
+    cache,
     client,
     client_tokens,
     compression,
@@ -64,6 +66,7 @@ from hefesto_api.web import (
     metering,
     negotiation,
     openapi,
+    shortcuts,
     signatures,
     tracing,
 )
@@ -157,6 +160,8 @@ def create_app(
     arguments.declare_queries(app)
     negotiation.declare_produced(app)
     limits.declare(app)
+    if features is FEATURES:
+        cache.declare(app, kept.KEPT)
     return app
 
 
@@ -173,11 +178,13 @@ def _of_this_process() -> Runtime:
         logs.of("settings").warning("setting_ignored", reason=warning)
     made = runtimes.build(settings)
     runtimes.examine_secrets(settings, made.db)
+    runtimes.start_telemetry(made)
     return made
 
 
 def _install_web(app: Flask, settings: Settings) -> None:
     """Install what every request passes: hooks before it in this order, hooks after it in the reverse."""
+    shortcuts.install(app, settings)  # innermost of what is around Flask
     tracing.install(app)
     auditing.install(app)
     metering.install(app)

@@ -15,8 +15,8 @@ import sqlalchemy as sa
 
 from hefesto_api.domain import audit
 from hefesto_api.domain.errors import HefestoError, StorageError, UsageError
-from hefesto_api.storage import postgresql, sqlite
-from hefesto_api.storage.base import RINGS, Session
+from hefesto_api.storage import generations, postgresql, sqlite
+from hefesto_api.storage.base import QUEUED, RINGS, Session
 from hefesto_api.storage.fairlock import FairLock
 
 if TYPE_CHECKING:
@@ -41,18 +41,32 @@ class Witness(Protocol):
         """Write what was done, in its transaction; what this raises undoes it."""
 
 
+class Observer(Protocol):
+    """Who counts what the database does (`adapters.metrics`)."""
+
+    def wrote(self, waited: float, held: float) -> None:
+        """Take in a write: the seconds it waited for its turn, and those it had it."""
+
+    def failed(self, reason: str) -> None:
+        """Take in that something was refused, and why."""
+
+
 class Database:
     """A database and this process's connections to it, which are opened when first used.
 
     It may be made before a fork: each process opens its own connections. `witness`, where there is one,
     writes what each transaction of `write()` does into the audit log, right before it is committed. `bell`,
-    where there is one, is called after each commit of events, for those on other hosts who wait for them.
+    where there is one, is called after each commit of events, for those on other hosts who wait for them;
+    `dispatch` with the ids of jobs that were queued, once they are committed.
     """
 
     def __init__(self, url: sa.URL, *, connections: int = 8, patience: float = 10) -> None:
         self.url = url
         self.witness: Witness | None = None
+        self.observer: Observer | None = None
+        self.met_damage = False  # a statement was told that the file is damaged (`storage.integrity`)
         self.bell: Callable[[], None] | None = None
+        self.dispatch: Callable[[Sequence[str]], None] | None = None
         self.is_sqlite = url.get_backend_name() == "sqlite"
         self._connections = connections
         self._patience = patience
@@ -66,19 +80,23 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """Open a session that sees one moment of the data and cannot change it."""
-        if not self.is_sqlite:
-            with self._open().readers.connect() as session:
-                yield session
-            return
-        doors = self._open()
-        session = doors.take_reader()
         try:
-            _driver(session).execute("BEGIN")
-            yield session
-        except BaseException:
-            session.close()
+            if not self.is_sqlite:
+                with self._open().readers.connect() as session:
+                    yield session
+                return
+            doors = self._open()
+            session = doors.take_reader()
+            try:
+                _driver(session).execute("BEGIN")
+                yield session
+            except BaseException:
+                session.close()
+                raise
+            doors.give_back(session)
+        except StorageError as error:
+            self._notice(error)
             raise
-        doors.give_back(session)
 
     @contextmanager
     def write(self, *, durable: bool = True, witnessed: bool = True) -> Iterator[Session]:
@@ -92,19 +110,46 @@ class Database:
         if self.witness is not None:
             self.witness.prepare()
         with audit.transaction() as act:
-            with self._writing(durable=durable) as session:
+            with self._observed(durable=durable) as session:
                 before = self._changes(session)
-                session.info.pop(RINGS, None)  # what was rolled back on this connection told nobody anything
+                for name in (RINGS, QUEUED):  # what was rolled back on this connection told nobody anything
+                    session.info.pop(name, None)
+                generations.begin(session)
                 yield session
                 notes = self._due(session, act, before) if witnessed or act.notes else []
                 if notes:
                     self._testify(session, act, notes)
+                generations.move(session)  # the last of all: from here on it waits for nobody
                 rings = session.info.pop(RINGS, False)
+                queued = session.info.pop(QUEUED, ())
             if rings and self.bell is not None:
                 self.bell()
+            if queued and self.dispatch is not None:
+                self.dispatch(queued)
             if notes:
                 act.notes.clear()
                 act.told = True
+
+    @contextmanager
+    def _observed(self, *, durable: bool) -> Iterator[Session]:
+        """Open the session that may write, under the eyes of the observer."""
+        asked = time.perf_counter()
+        try:
+            with self._writing(durable=durable) as session:
+                opened = time.perf_counter()
+                yield session
+        except StorageError as error:
+            self._notice(error)
+            raise
+        if self.observer is not None:
+            self.observer.wrote(opened - asked, time.perf_counter() - opened)
+
+    def _notice(self, error: StorageError) -> None:
+        """Take notice of what the database refused."""
+        reason = str(error.details.get("reason", "failed"))
+        self.met_damage = self.met_damage or reason == "damaged"
+        if self.observer is not None:
+            self.observer.failed(reason)
 
     @contextmanager
     def _writing(self, *, durable: bool) -> Iterator[Session]:
@@ -153,12 +198,14 @@ class Database:
             with self._open().writer.begin() as session:
                 session.exec_driver_sql("SET LOCAL lock_timeout = 0")
                 yield session
+                _move_everything(session)
             return
         with self._turn(), self._open().writer.connect() as session:
             _driver(session).execute("PRAGMA foreign_keys=OFF")
             session.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield session
+                _move_everything(session)
                 session.commit()
             finally:
                 session.invalidate()  # the next one is made afresh, with foreign keys on
@@ -169,6 +216,10 @@ class Database:
         On PostgreSQL it may also differ when nothing was changed here.
         """
         return self._open().data_version()
+
+    def generation_mark(self) -> str:
+        """Return a value that differs once any generation was moved (`storage.generations`); quickly."""
+        return self._open().generation_mark()
 
     def is_writing(self) -> bool:
         """Tell whether this thread is inside SQLite's `write()`, where no other one may be opened."""
@@ -240,6 +291,7 @@ class _Doors:
         self.turn = FairLock()
         self._watch_lock = threading.Lock()
         self._watching: Any = None
+        self._watchers = 0
         self._idle: deque[Session] = deque()
         self._most_idle = connections
         if url.get_backend_name() == "sqlite":
@@ -249,6 +301,7 @@ class _Doors:
         else:
             self.writer = postgresql.engine(url, connections, patience)
             self.readers = postgresql.readers(self.writer)
+        generations.watch(self.writer)
 
     def take_reader(self) -> Session:
         """Return a session of SQLite's readers, kept open: the pool took longer than the queries."""
@@ -276,7 +329,31 @@ class _Doors:
             if self._watching is None:
                 self._watching = self.readers.raw_connection()
                 self._watching.detach()
-            return str(self._watching.dbapi_connection.execute("PRAGMA data_version").fetchone()[0])
+                self._watchers += 1
+            found = self._watching.dbapi_connection.execute("PRAGMA data_version").fetchone()[0]
+            return f"{self._watchers} {found}"
+
+    def generation_mark(self) -> str:
+        """As `data_version`; on PostgreSQL it is one row, read through a connection of its own."""
+        if self.writer.dialect.name == "sqlite":
+            return self.data_version()
+        with self._watch_lock:
+            for attempt in range(2):
+                try:
+                    if self._watching is None:
+                        self._watching = self.writer.raw_connection()
+                        self._watching.detach()
+                        self._watching.dbapi_connection.autocommit = True
+                    driver = self._watching.dbapi_connection
+                    row = driver.execute(generations.HEAD_VALUE, prepare=True).fetchone()
+                except self.writer.dialect.loaded_dbapi.Error as error:
+                    self._watching = None  # its server went away; another connection may find it again
+                    if attempt:
+                        message = "The database cannot be reached."
+                        raise StorageError(message, service="database", reason="unreachable") from error
+                else:
+                    return str(row[0]) if row else "none"
+        return ""
 
     def close(self) -> None:
         with self._watch_lock:
@@ -311,6 +388,12 @@ def open_database(url: str, *, connections: int = 8, patience: float = 10) -> Da
             raise UsageError("DATABASE_URL: SQLite needs a file, as in sqlite:///instance/hefesto.db")
         parsed = parsed.set(database=str(Path(str(parsed.database)).absolute()))
     return Database(parsed, connections=connections, patience=patience)
+
+
+def _move_everything(session: Session) -> None:
+    """After a change of the schema, let no answer from before be good."""
+    if sa.inspect(session).has_table("generations"):
+        generations.move_to(session, [(generations.EVERYTHING, "")])
 
 
 def _driver(session: Session) -> Any:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from hefesto_api.storage.base import Text, clean
+from hefesto_api.storage.generations import touch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,6 +51,7 @@ def change(session: Session, statement: sa.Insert | sa.Update, values: Mapping[s
     ready = _prepared(statement, session.dialect)
     bound = _bound(ready, values)
     driver: Any = session.connection.dbapi_connection
+    touch(session, ready.sql)
     try:
         driver.execute(ready.sql, bound)
     except (session.dialect.loaded_dbapi.Error, OverflowError, UnicodeEncodeError):

@@ -20,6 +20,7 @@ from hefesto_api.storage.deployments import deployment_verdicts, deployments
 from hefesto_api.storage.executions import scheduled_job_execution
 from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
+from hefesto_api.storage.generations import generations
 from hefesto_api.storage.history import histories, history_changes, history_commits, history_paths
 from hefesto_api.storage.idempotency import idempotency_keys
 from hefesto_api.storage.identities import identities
@@ -87,6 +88,7 @@ __all__ = [
     "findings",
     "functions",
     "gauge_minutes",
+    "generations",
     "histories",
     "history_changes",
     "history_commits",

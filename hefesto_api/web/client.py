@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
     from hefesto_api.settings import Settings
@@ -50,7 +50,12 @@ def install(app: Flask, settings: Settings) -> None:
 
 def client_address() -> str:
     """Return the address that the request came from, as the text of an IP address; "" for a local socket."""
-    address = _address(request.environ.get("REMOTE_ADDR") or "")
+    return address_of(request.environ)
+
+
+def address_of(environ: Mapping[str, Any]) -> str:
+    """Return the same of a request that has not come as far as Flask."""
+    address = _address(environ.get("REMOTE_ADDR") or "")
     return "" if address is None else str(address)
 
 

@@ -31,10 +31,10 @@ def tag(response: Response) -> Response:
         return response
     if "no-store" in response.headers.get("Cache-Control", ""):
         return response
-    value = _digest(data)
+    value = digest(data)
     response.headers["ETag"] = f'"{value}"'
     wanted = request.headers.get("If-None-Match")
-    if wanted is not None and _holds(wanted, value):
+    if wanted is not None and holds(wanted, value):
         response.status_code = 304
         response.set_data(b"")
         response.headers.pop("Content-Length", None)
@@ -47,14 +47,16 @@ def require_match(load: Callable[[], Any]) -> None:
     Weak tags count too: proxies that compress make ours weak on the way. Raises PreconditionFailed.
     """
     wanted = request.headers.get("If-Match")
-    if wanted is not None and not _holds(wanted, _digest(to_json(load()))):
+    if wanted is not None and not holds(wanted, digest(to_json(load()))):
         raise PreconditionFailed("The resource has changed since you read it; read it again.")
 
 
-def _digest(data: bytes) -> str:
+def digest(data: bytes) -> str:
+    """Return the tag of data, without its quotes."""
     # Processors have instructions for it: half the time of blake2, which was a tenth of a list.
     return sha256(data, usedforsecurity=False).hexdigest()[:24]
 
 
-def _holds(header: str, value: str) -> bool:
+def holds(header: str, value: str) -> bool:
+    """Tell whether an If-Match or If-None-Match names a tag."""
     return header.strip() == "*" or value in _TAG.findall(header)

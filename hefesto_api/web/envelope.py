@@ -51,6 +51,8 @@ _CODES = {status: code for code, status in reversed(STATUS.items())} | {
 }
 _OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 PROBLEM = "application/problem+json"
+# What stands around the data of a success; behind the latter comes the time.
+OPENING, CLOSING = b'{"success":true,"data":', b',"error":null,"timestamp":"'
 
 
 class Answer(Response):
@@ -95,7 +97,7 @@ def to_json(value: Any) -> bytes:
 def success(data_json: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
     """Put the envelope around data that is JSON already."""
     now = clock.rfc3339(clock.now()).encode()
-    body = b'{"success":true,"data":' + data_json + b',"error":null,"timestamp":"' + now + b'"}'
+    body = OPENING + data_json + CLOSING + now + b'"}'
     answer = Answer(body, status=status, headers=headers)
     answer.data_json = data_json
     return answer

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from flask_limiter import RequestLimit
 
     from hefesto_api.adapters.limits.host import HostStorage
+    from hefesto_api.domain.access import Principal
     from hefesto_api.domain.limits import Policy, Standing
     from hefesto_api.runtime import Runtime
     from hefesto_api.settings import Settings
@@ -104,8 +105,10 @@ class RequestPolicy(ApplicationLimit):
 
     def _by_caller(self) -> Any:
         caller = principal()
-        if caller.kind == ANONYMOUS.kind:
-            return self.of_strangers
+        return self.of_strangers if caller.kind == ANONYMOUS.kind else self.of(caller)
+
+    def of(self, caller: Principal) -> Any:
+        """Return the limit of somebody who is known."""
         return self._single.get(caller.id) or self._tiers[caller.tier]
 
     def _of_caller(self, policy: Policy) -> Any:
@@ -181,6 +184,19 @@ class Limiter(flask_limiter.Limiter):
                 self.exempt(view)
             elif policy is not None:
                 self._policy.declare(endpoint, policy)
+
+    def take(self, caller: Principal, environ: dict[str, Any]) -> bool:
+        """Count a call of somebody who is known, outside of a request of Flask's, as it would be within.
+
+        A call that is not let through is not counted: it may be looked at again in the usual way.
+        """
+        limit = self._policy.of(caller)
+        policy = limit.limit.policy
+        storage = cast("HostStorage", self.storage)
+        standing = storage.acquire(f"{caller.kind} {caller.id} {limit.scope}", policy)
+        if standing.allowed:
+            environ[_TOLD] = _headers(policy, standing)
+        return standing.allowed
 
     def count_refused(self, response: Response) -> Response:
         """Count for its address what was refused for bad credentials, before it could be counted."""
