@@ -140,6 +140,11 @@ def decode(packed: bytes, path: str, other_path: str | None) -> FileChange:
     return FileChange(path, kind, other_path, hunks, tuple(parents))
 
 
+def is_deletion(packed: bytes) -> bool:
+    """Tell whether what `encode` wrote (its first byte is enough) is that a file was deleted."""
+    return _KINDS[packed[0] & ~_UNKNOWN] == "deleted"
+
+
 def pack_numbers(numbers: Iterable[int]) -> bytes:
     """Write numbers of seven bits a byte, as `read_number` reads them."""
     return b"".join(map(_varint, numbers))

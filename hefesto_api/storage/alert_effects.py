@@ -30,11 +30,12 @@ class Planned(Struct, frozen=True):
 class Effect(Struct, frozen=True):
     """What became of one: new, counted, repeated, resolved, unknown (nothing to resolve) or deployed.
 
-    `id` is our id of the alert or the deployment, None of what is unknown.
+    `id` is our id of the alert or the deployment, None of what is unknown. `event` is what others are told.
     """
 
     kind: str
     id: str | None
+    event: str | None = None
 
 
 def plan(item: IncomingAlert | IncomingDeployment, home: Home, homes: Homes) -> Planned:
@@ -50,12 +51,9 @@ def carry_out(session: Session, planned: list[Planned]) -> list[Effect]:
     made: dict[str, str] = {}
     effects = [_one(session, one, _project_id(session, one.home, made)) for one in planned]
     for effect in effects:
-        if effect.kind in _ANNOUNCED and effect.id is not None:
-            alerts.announce(session, _ANNOUNCED[effect.kind], effect.id)
+        if effect.event is not None and effect.id is not None:
+            alerts.announce(session, effect.event, effect.id)
     return effects
-
-
-_ANNOUNCED = {"new": "created", "resolved": "resolved"}
 
 
 def _project_id(session: Session, home: Home, made: dict[str, str]) -> str:
@@ -72,16 +70,16 @@ def _one(session: Session, planned: Planned, project_id: str) -> Effect:
         return _deployed(session, project_id, item)
     if item.state is AlertState.RESOLVED:
         ended = alert_changes.end(session, project_id, item, planned.fingerprint)
-        return Effect("resolved" if ended else "unknown", ended)
+        return Effect("resolved", ended, "resolved") if ended else Effect("unknown", None)
     recorded = alerts.record(
         session, project_id, item, planned.fingerprint, traits=planned.traits, announced=False
     )
     if recorded.is_repeat_delivery:
         return Effect("repeated", recorded.alert_id)
     if not recorded.is_new:
-        return Effect("counted", recorded.alert_id)
+        return Effect("counted", recorded.alert_id, "repeated" if recorded.is_told else None)
     jobs.enqueue(session, CORRELATION, {"alert_id": recorded.alert_id})
-    return Effect("new", recorded.alert_id)
+    return Effect("new", recorded.alert_id, "created")
 
 
 def _deployed(session: Session, project_id: str, item: IncomingDeployment) -> Effect:

@@ -28,6 +28,9 @@ STATUSES = (PENDING, ACKNOWLEDGED, RESOLVED)
 UNTIMED = timedelta(minutes=10)  # after which the same message without a time is news
 STANDING = timedelta(hours=1)  # after which a repeat tells that what a person resolved still goes on
 
+TELLING = timedelta(seconds=1)  # between two events about further occurrences of an alert
+CLOCKS_APART = timedelta(minutes=1)  # beyond which the clock was put back
+
 alerts = sa.Table(
     "alerts",
     metadata,
@@ -67,6 +70,7 @@ alerts = sa.Table(
     sa.Column("split_from", Text),
     sa.Column("proof", Json),  # of the fix, where the service itself resolved it
     sa.Column("maintenance_id", Text),  # the window that all its occurrences came within
+    sa.Column("told_at", UtcDateTime),  # when others were last told that it occurred
     sa.Index(None, "maintenance_id"),
     sa.Index(None, "project_id", "fingerprint"),
     sa.Index(None, "project_id", "status", "last_seen", "id"),
@@ -122,6 +126,7 @@ class AlertRecord(Struct, frozen=True):
     split_from: str | None
     proof: dict[str, Any] | None
     maintenance_id: str | None
+    told_at: datetime | None
 
     def received(self) -> IncomingAlert:
         """Return the first message as it was read."""
@@ -131,13 +136,15 @@ class AlertRecord(Struct, frozen=True):
 class Recorded(Struct, frozen=True):
     """What became of a message: `alert_id` is our id of the alert that it belongs to.
 
-    A repeat changed nothing. A new one is a regression when its like had been resolved before.
+    A repeat changed nothing. A new one is a regression when its like had been resolved before. `is_told` when
+    others are to be told of one more occurrence, as they are once a second at most.
     """
 
     alert_id: str
     is_new: bool
     is_repeat_delivery: bool
     is_regression: bool = False
+    is_told: bool = False
 
 
 def record(
@@ -153,7 +160,8 @@ def record(
     """Keep a firing alert: a new row, one more occurrence of an open one, or (told before) nothing.
 
     Writes the history of a new one and, unless the caller does it (`announced` False, for events belong
-    late in a transaction), its event `alert.created`; queues nothing. `traits` are found when not given.
+    late in a transaction), its event: `alert.created`, or `alert.repeated` of what `is_told`. Queues nothing.
+    `traits` are found when not given.
     """
     moment = now or clock.now()
     made_id = ids.new_id()
@@ -166,8 +174,9 @@ def record(
     seen = traits or grouping.grouped(incoming).traits
     target = alert_rules.target(session, project_id, fingerprint, seen)
     window = _window(session, project_id, incoming, moment)
-    row = new_row(project_id, incoming, target, made_id, moment) | {"maintenance_id": window}
-    alert_id, kept_quiet = session.execute(_count(session.dialect.name), row).one()
+    row = new_row(project_id, incoming, target, made_id, moment)
+    row |= {"maintenance_id": window, "told_at": moment}
+    alert_id, kept_quiet, told_at = session.execute(_count(session.dialect.name), row).one()
     is_new = alert_id == made_id
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
@@ -175,11 +184,11 @@ def record(
     told = alert_occurrences.told(incoming, fingerprint, seen)
     alert_occurrences.add(session, project_id, alert_id, told, moment)
     is_regression = is_new and _begin(session, alert_id, moment)
-    if is_new and announced:
-        announce(session, "created", alert_id)
-    if kept_quiet is not None and window is None:
-        leave_maintenance(session, alert_id, moment)
-    return Recorded(alert_id, is_new, is_repeat_delivery=False, is_regression=is_regression)
+    begins_anew = kept_quiet is not None and window is None and leave_maintenance(session, alert_id, moment)
+    is_told = not is_new and not begins_anew and _is_due(session, alert_id, told_at, moment)
+    if announced and (is_new or is_told):
+        announce(session, "created" if is_new else "repeated", alert_id)
+    return Recorded(alert_id, is_new, is_repeat_delivery=False, is_regression=is_regression, is_told=is_told)
 
 
 def get(session: Session, alert_id: str) -> AlertRecord:
@@ -218,7 +227,7 @@ def open_of(session: Session, project_id: str, fingerprint: str) -> str | None:
 
 
 def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
-    """Tell others what happened to an alert: created, acknowledged or resolved."""
+    """Tell others what happened to an alert: created, repeated, acknowledged or resolved."""
     row = session.execute(_TOLD, {"id": alert_id}).one()
     data = row._asdict()
     project_id = data.pop("project_id")
@@ -247,6 +256,17 @@ def _window(session: Session, project_id: str, incoming: IncomingAlert, moment: 
     return maintenance_windows.covering(
         session, project_id, incoming.service_name, incoming.environment, moment
     )
+
+
+def _is_due(session: Session, alert_id: str, told_at: datetime | None, moment: datetime) -> bool:
+    """Tell whether others are to hear of an occurrence, and take note that they do.
+
+    The row is this transaction's since the occurrence was counted: no other decides the same meanwhile.
+    """
+    if told_at is not None and not (moment - told_at >= TELLING or told_at - moment > CLOCKS_APART):
+        return False
+    session.execute(_SET_TOLD, {"of_id": alert_id, "now": moment})
+    return True
 
 
 def new_row(
@@ -312,7 +332,7 @@ def _count(dialect: str) -> Any:
         "updated_at": new.updated_at,
     }
     return inserted.on_conflict_do_update(index_elements=["open_key"], set_=counted).returning(
-        _a.id, _a.maintenance_id
+        _a.id, _a.maintenance_id, _a.told_at
     )
 
 
@@ -339,6 +359,7 @@ _LEAVE_MAINTENANCE = (
     .where(_a.id == sa.bindparam("of_id"), _a.maintenance_id.is_not(None), _a.status != RESOLVED)
     .values(maintenance_id=None, updated_at=_NOW)
 )
+_SET_TOLD = sa.update(alerts).where(_a.id == sa.bindparam("of_id")).values(told_at=_NOW)
 _RESOLVED_BY_HAND = sa.select(_a.id).where(
     _a.id == sa.bindparam("id"), _a.status == RESOLVED, _a.resolved_by.is_not(None)
 )

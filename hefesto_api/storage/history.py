@@ -57,6 +57,7 @@ history_commits = _part(
     sa.Column("email", Text, nullable=False),
     sa.Column("message", Text, nullable=False),
     sa.UniqueConstraint("history_id", "hash"),
+    sa.Index(None, "history_id", "time"),
 )
 
 history_paths = _part(
@@ -72,6 +73,7 @@ history_changes = _part(
     sa.Column("ordinal", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("other_path", sa.Integer),  # where a renamed file came from, or a deleted one went
     sa.Column("what", Blob, nullable=False),  # see domain.hunks.encode
+    sa.Index(None, "history_id", "ordinal", "path"),
 )
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

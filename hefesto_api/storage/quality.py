@@ -54,7 +54,12 @@ def lines(session: Session, project_ids: Sequence[str] | None) -> Lines:
 
 def _main(branches: Mapping[str, list[LineChange]], default: str) -> list[LineChange]:
     sizes = {name: sum(one.lines for one in changes) for name, changes in branches.items()}
-    return branches[default] if sizes.get(default) else branches[max(sizes, key=lambda name: sizes[name])]
+    return branches[main_branch(sizes, default)]
+
+
+def main_branch(sizes: Mapping[str, int], default: str) -> str:
+    """Return the branch that stands for a project: the default one, or the largest if that has no lines."""
+    return default if sizes.get(default) else max(sizes, key=lambda name: sizes[name])
 
 
 def standing_at(

@@ -254,3 +254,53 @@ def test_alerts_go_with_their_project(db: Database) -> None:
         projects.delete(session, shop)
     with db.read() as session, pytest.raises(NotFound):
         alerts.get(session, made.alert_id)
+
+
+def repeats(db: Database) -> list[int]:
+    """Return how often the alert had occurred by each event about a further occurrence."""
+    return [data["occurrence_count"] for kind, data in events(db) if kind == "alert.repeated"]
+
+
+def test_further_occurrences_are_told_once_a_second_at_most(db: Database) -> None:
+    shop = project(db)
+    for number in range(100):  # one every 50 ms
+        record(db, shop, incoming(f"a{number}"), now=THEN + timedelta(milliseconds=50 * number))
+    assert events(db)[0][0] == "alert.created"
+    assert repeats(db) == [21, 41, 61, 81]
+    record(db, shop, incoming("later"), now=THEN + HOUR)
+    assert repeats(db)[-1] == 101
+
+
+def test_a_storm_within_one_moment_or_transaction_is_one_event(db: Database) -> None:
+    shop = project(db)
+    record(db, shop, incoming("a0"), now=THEN)
+    with db.write() as session:
+        told = [
+            alerts.record(session, shop, incoming(f"b{number}"), "f", now=THEN + MINUTE).is_told
+            for number in range(20)
+        ]
+    assert told == [True] + [False] * 19
+    assert len(repeats(db)) == 1
+
+
+def test_another_alert_is_told_of_beside_a_storm(db: Database) -> None:
+    shop = project(db)
+    for fingerprint in ("f", "g"):
+        record(db, shop, incoming(f"{fingerprint}0"), fingerprint, now=THEN)
+        record(db, shop, incoming(f"{fingerprint}1"), fingerprint, now=THEN + MINUTE)
+    assert repeats(db) == [2, 2]
+
+
+def test_a_clock_that_was_put_back_silences_nothing(db: Database) -> None:
+    shop = project(db)
+    for number, moment in enumerate((THEN + HOUR, THEN, THEN + timedelta(seconds=2))):
+        record(db, shop, incoming(f"a{number}", timestamp=None), now=moment)
+    assert repeats(db) == [2, 3]
+
+
+def test_a_repeated_delivery_is_no_occurrence_to_tell_of(db: Database) -> None:
+    shop = project(db)
+    for _ in range(2):
+        record(db, shop, incoming(), now=THEN)
+    record(db, shop, incoming(), now=THEN + MINUTE)
+    assert repeats(db) == []

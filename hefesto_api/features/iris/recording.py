@@ -71,8 +71,8 @@ def record(
     code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
     if found.to_index is not None:
         past.ask_for(session, project.id, found.to_index)
-    if recorded is not None and recorded.is_new:
-        alerts.announce(session, "created", alert_id)
+    if recorded is not None and (recorded.is_new or recorded.is_told):
+        alerts.announce(session, "created" if recorded.is_new else "repeated", alert_id)
     return made.told()
 
 

@@ -14,6 +14,7 @@ from hefesto_api.web.schemas import Schema
 
 MOST_DAYS = 365
 MOST_NEW = 1_000_000
+MOST_HOTSPOTS = 1_000
 GRADES = ("A", "B", "C", "D", "F")
 _SCORE = ma.validate.Range(0, 100)
 
@@ -31,6 +32,14 @@ class TrendsQuery(Schema):
 
     period = fields.Choice(PERIODS, load_default="daily")
     days = fields.QueryInteger(load_default=30, validate=ma.validate.Range(1, MOST_DAYS))
+    project = fields.text(200)
+
+
+class HotspotsQuery(Schema):
+    """How many days of changes and incidents count, and how many files are wanted."""
+
+    days = fields.QueryInteger(load_default=90, validate=ma.validate.Range(1, MOST_DAYS))
+    limit = fields.QueryInteger(load_default=200, validate=ma.validate.Range(1, MOST_HOTSPOTS))
     project = fields.text(200)
 
 
@@ -102,6 +111,66 @@ class MetricsSummarySchema(Schema):
     comparison_previous_period = basic.Nested(MetricsComparisonSchema, required=True, allow_none=True)
     top_files = basic.List(basic.Nested(TopFileSchema), required=True)
     rule_precision = basic.List(basic.Nested(RulePrecisionSchema), required=True)
+
+
+class HotspotPartSchema(Schema):
+    """Whether something is known at all, and if not, why."""
+
+    known = basic.Boolean(required=True)
+    reason = basic.String(required=True, allow_none=True)
+
+
+class HotspotPartsSchema(Schema):
+    """What scores are made of."""
+
+    complexity = basic.Nested(HotspotPartSchema, required=True)
+    churn = basic.Nested(HotspotPartSchema, required=True)
+    incidents = basic.Nested(HotspotPartSchema, required=True)
+
+
+class MostComplexSchema(Schema):
+    """The most complex function of a file."""
+
+    function_name = basic.String(required=True)
+    line = basic.Integer(required=True)
+    complexity = basic.Integer(required=True)
+
+
+class StandingInFileSchema(Schema):
+    """What stands in a file."""
+
+    total = basic.Integer(required=True)
+    critical = basic.Integer(required=True)
+    high = basic.Integer(required=True)
+    medium = basic.Integer(required=True)
+    low = basic.Integer(required=True)
+
+
+class HotspotSchema(Schema):
+    """A file; `commits` is null where its project has no history.
+
+    `complexity` is the cognitive complexity of all its functions together.
+    """
+
+    file_path = basic.String(required=True)
+    project = basic.String(required=True)
+    language = basic.String(required=True, allow_none=True)
+    lines_of_code = basic.Integer(required=True)
+    score = basic.Float(required=True, validate=_SCORE)
+    commits = basic.Integer(required=True, allow_none=True)
+    last_changed = basic.DateTime(required=True, allow_none=True)
+    complexity = basic.Integer(required=True)
+    most_complex = basic.Nested(MostComplexSchema, required=True, allow_none=True)
+    incidents = basic.Integer(required=True)
+    findings = basic.Nested(StandingInFileSchema, required=True)
+
+
+class HotspotsSchema(Schema):
+    """The hottest files, what their scores are made of, and since when changes and incidents count."""
+
+    since = basic.DateTime(required=True)
+    parts = basic.Nested(HotspotPartsSchema, required=True)
+    files = basic.List(basic.Nested(HotspotSchema), required=True)
 
 
 class DataPointSchema(Schema):
