@@ -35,6 +35,7 @@ TEST = "webhook.test"
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 STATUSES = (PENDING, DELIVERED, DEAD)
+KINDS = ("delivery", "probe", "test")  # of attempts
 HEALTHY, DEGRADED, FAILING, DISABLED, UNKNOWN = "healthy", "degraded", "failing", "disabled", "unknown"
 HEALTH = (HEALTHY, DEGRADED, FAILING, DISABLED, UNKNOWN)
 FAILURES = 5  # in a row, from which an endpoint is failing

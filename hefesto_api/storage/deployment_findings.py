@@ -58,6 +58,12 @@ def first_seen_by(session: Session, project_id: str, commits: Collection[str]) -
     return _read(session, _f.project_id == project_id, sa.or_(*ranges)) if ranges else []
 
 
+def resolved_between(session: Session, project_id: str, since: datetime, until: datetime) -> list[NewFinding]:
+    """Return what was resolved on the default branch after `since` up to `until`, the worst first."""
+    within = (_f.resolved_at > since, _f.resolved_at <= until)
+    return _read(session, _f.project_id == project_id, *within, _f.status == "resolved", _f.branch == "")
+
+
 def _of_commits(project_id: str, commits: Collection[str]) -> sa.Select[tuple[str, datetime, datetime]]:
     return (
         sa.select(analyses.c.id, analyses.c.created_at, analyses.c.finished_at)

@@ -158,6 +158,14 @@ _LATEST_OF = (
 )
 
 
+_ATTEMPTS = (
+    sa.select(webhook_health_metrics)
+    .where(_m.webhook_id == sa.bindparam("webhook_id"))
+    .order_by(_m.id.desc())
+    .limit(sa.bindparam("limit"))
+)
+
+
 def create(session: Session, **fields: Any) -> WebhookRecord:
     """Insert a webhook with these columns, and return it; secrets are sealed for its id."""
     now = clock.now()
@@ -243,6 +251,12 @@ def health(session: Session, webhook_id: str) -> Health:
     times = [row.response_ms for row in rows]
     rate = sum(row.is_success for row in rows) / len(rows)
     return Health(len(rows), round(rate, 4), rules.percentile(times, 0.5), rules.percentile(times, 0.95))
+
+
+def latest_attempts(session: Session, webhook_id: str, limit: int = LATEST) -> list[Attempt]:
+    """Return the attempts that health is judged by, the latest first."""
+    rows = session.execute(_ATTEMPTS, {"webhook_id": webhook_id, "limit": limit})
+    return [Attempt(*row) for row in rows]
 
 
 def attempts_of(session: Session, delivery_ids: Collection[str]) -> dict[str, list[Attempt]]:

@@ -325,3 +325,33 @@ def test_what_happened_before_a_long_stop_is_still_told(near: Service) -> None:
         upkeep.run(near.runtime.db)
         with near.runtime.db.read() as session:
             assert "finding.created" not in {event.type for event in outbox.after(session, 0)}
+
+
+def test_health_lists_attempts_and_all_dead_letters_are_sent_anew(near: Service) -> None:
+    with Receiver(500) as receiver:
+        webhook = made(near, receiver.url, events=["finding.created"])
+        other = made(near, receiver.url, is_active=False)
+        for number in range(3):
+            happen(near, "finding.created", count=number)
+        for _ in range(10):
+            dispatch(near)
+            time_passes(near, webhook)
+        dispatch(near)
+        page = near.get("/webhooks/health")
+        assert [one["id"] for one in page["health"]] == [webhook["id"], other["id"]]
+        told = page["health"][0]
+        assert schemas.WebhookHealthSchema().validate(told) == {}
+        assert told == near.get(f"/webhooks/{webhook['id']}/health")
+        assert (told["dead_letters"], told["deliveries_waiting"], told["next_attempt_at"]) == (3, 0, None)
+        assert {one["kind"] for one in told["attempt_log"]} == {"delivery", "probe"}
+        assert [one["at"] for one in told["attempt_log"]] == sorted(one["at"] for one in told["attempt_log"])
+        receiver.statuses[:] = [200]
+        answer = near.client.post(f"{PLACE}/{webhook['id']}/redeliver")
+        assert (answer.status_code, data_of(answer)) == (202, {"redelivered": 3})
+        waiting = near.get(f"/webhooks/{webhook['id']}/health")
+        assert (waiting["dead_letters"], waiting["deliveries_waiting"]) == (0, 3)
+        assert waiting["next_attempt_at"] is not None
+        time_passes(near, webhook)
+        dispatch(near)
+    assert {one["status"] for one in listed(near, webhook)} == {"delivered"}
+    error_of(near.client.post(f"{PLACE}/{other['id']}/redeliver"), "CONFLICT")

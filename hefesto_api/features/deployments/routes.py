@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hefesto_api.features.deployments import schemas, service
+from hefesto_api.features.deployments import impact, schemas, service, shipped
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
 from hefesto_api.web.envelope import success, to_json
@@ -26,7 +26,8 @@ blp = Blueprint("deployments", url_prefix="/api/v1/deployments", description="Wh
 def create_deployment(wanted: dict[str, Any]) -> Any:
     """Tell that a revision began to run; the same marker again is the same deployment."""
     admit(wanted.get("project", service.DEFAULT_PROJECT))
-    made = service.create(runtime().db, wanted)
+    caller = principal()
+    made = service.create(runtime().db, wanted, None if caller.kind == "anonymous" else caller.name)
     return success(to_json(made), 201, {"Location": f"/api/v1/deployments/{made['id']}"})
 
 
@@ -53,3 +54,21 @@ def list_deployments(query: dict[str, Any]) -> Any:
 def read_deployment(deployment_id: UUID) -> Any:
     """Show a deployment: its commits, the findings that came with it, how it went."""
     return success(to_json(service.read(runtime().db, str(deployment_id), principal().projects)))
+
+
+@blp.route("/<uuid:deployment_id>/impact", methods=["GET"])
+@require("read:alerts")
+@blp.arguments(schemas.ImpactQuery, location="query")
+@blp.response(200, schemas.DeploymentImpactSchema)
+def read_deployment_impact(query: dict[str, Any], deployment_id: UUID) -> Any:
+    """Show what followed a deployment: the alerts with their suspects, and how often they occurred."""
+    found = impact.read(runtime().db, str(deployment_id), principal().projects, query["hours"])
+    return success(to_json(found))
+
+
+@blp.route("/<uuid:deployment_id>/changes", methods=["GET"])
+@require("read:analysis")
+@blp.response(200, schemas.DeploymentChangesSchema)
+def read_deployment_changes(deployment_id: UUID) -> Any:
+    """Show the files that the commits of a deployment touched."""
+    return success(to_json(shipped.changes(runtime().db, str(deployment_id), principal().projects)))

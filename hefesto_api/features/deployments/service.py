@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import Invalid, NotFound
-from hefesto_api.features.deployments import shipped
+from hefesto_api.features.deployments import impact, shipped
 from hefesto_api.storage import deployment_commits, deployments, projects
 
 if TYPE_CHECKING:
@@ -22,7 +22,13 @@ DEFAULT_PROJECT = "default"
 SOURCE = "api"
 MOST_COUNTED = 10_000
 FEW, MANY = 10, 1000  # commits and findings shown of each in the list, and of one alone
-_SHIPPED = frozenset({"commits_known", "commits", "commits_total", "findings", "findings_total"})
+_SHIPPED = frozenset(
+    {
+        "commits_known", "commits", "commits_total", "findings", "findings_total", "resolved",
+        "resolved_total", "risk",
+    }
+)  # fmt: skip
+_BY = "deployed_by"  # of the details
 
 
 class Listed(NamedTuple):
@@ -34,8 +40,12 @@ class Listed(NamedTuple):
     exact: bool
 
 
-def create(db: Database, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    """Record a marker and return its deployment, which may be one that was told of before."""
+def create(db: Database, wanted: Mapping[str, Any], sender: str | None = None) -> dict[str, Any]:
+    """Record a marker and return its deployment, which may be one that was told of before.
+
+    `sender` is who deployed where the marker does not say so.
+    """
+    who = wanted.get(_BY) or sender
     with db.write() as session:
         project = projects.ensure(session, wanted.get("project", DEFAULT_PROJECT))
         made = deployments.record(
@@ -46,6 +56,7 @@ def create(db: Database, wanted: Mapping[str, Any]) -> dict[str, Any]:
             wanted.get("release"),
             wanted.get("deployed_at"),
             SOURCE,
+            details={_BY: who} if who else None,
         )
         if made.commit_hash is not None:
             deployment_commits.ask_for(session, project.id, made.commit_hash.lower())
@@ -72,7 +83,8 @@ def listed(db: Database, query: Mapping[str, Any], allowed: Collection[str] | No
         found = deployments.page(session, limit=page.limit + 1, offset=offset, before=before, **wanted)
         total = deployments.count(session, cap=MOST_COUNTED + 1, **wanted)
         shown = found[: page.limit]
-        items = _told(session, shown, FEW if _wants_shipped(page) else 0)
+        wants = page.fields is None or "impact" in page.fields
+        items = _told(session, shown, FEW if _wants_shipped(page) else 0, counts=wants)
     last = shown[-1] if len(found) > page.limit else None
     key = None if last is None else (last.deployed_at.isoformat(), last.id)
     return Listed(items, key, min(total, MOST_COUNTED), total <= MOST_COUNTED)
@@ -82,8 +94,14 @@ def _wants_shipped(page: Page) -> bool:
     return page.fields is None or not _SHIPPED.isdisjoint(page.fields)
 
 
-def _told(session: Session, records: Sequence[DeploymentRecord], most: int) -> list[dict[str, Any]]:
-    """Return deployments as they go over the wire; `most` 0 leaves out what shipped with them."""
+def _told(
+    session: Session, records: Sequence[DeploymentRecord], most: int, *, counts: bool = True
+) -> list[dict[str, Any]]:
+    """Return deployments as they go over the wire; `most` 0 leaves out what shipped with them.
+
+    Without `counts` the alerts around them are left out.
+    """
+    after = {record.id: deployments.following(session, record) for record in records}
     slugs = projects.slugs(session, (record.project_id for record in records))
     verdicts = deployments.verdicts(session, (record.id for record in records))
     return [
@@ -95,11 +113,12 @@ def _told(session: Session, records: Sequence[DeploymentRecord], most: int) -> l
             "release": record.release,
             "deployed_at": clock.rfc3339(record.deployed_at),
             "source": record.source,
+            "deployed_by": _deployer(record),
             "created_at": clock.rfc3339(record.created_at),
-            "is_running": deployments.following(session, record) is None
-            and record.deployed_at <= clock.now(),
+            "is_running": after[record.id] is None and record.deployed_at <= clock.now(),
             **_came_with(session, record, most),
             "verdicts": [_verdict(one) for one in verdicts[record.id]],
+            **({"impact": impact.counted(session, record, after[record.id])} if counts else {}),
         }
         for record in records
     ]
@@ -109,6 +128,11 @@ def _came_with(session: Session, record: DeploymentRecord, most: int) -> dict[st
     before = deployments.previous(session, record)
     told = {"previous": before and _revision(before)}
     return told | shipped.shipped(session, record, before, most) if most else told
+
+
+def _deployer(record: DeploymentRecord) -> str | None:
+    who = record.details.get(_BY)
+    return who if isinstance(who, str) else None
 
 
 def _revision(record: DeploymentRecord) -> dict[str, Any]:

@@ -9,16 +9,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from hefesto_api.domain import clock
-from hefesto_api.storage import deployment_commits, deployment_findings, finding_list
+from hefesto_api.domain.errors import NotFound
+from hefesto_api.features.deployments import risk
+from hefesto_api.storage import deployment_commits, deployment_findings, deployments, finding_list, projects
 from hefesto_api.storage.finding_list import Filter
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from hefesto_api.storage.base import Session
+    from hefesto_api.storage.database import Database
     from hefesto_api.storage.deployment_findings import NewFinding
     from hefesto_api.storage.deployments import DeploymentRecord
     from hefesto_api.storage.history import IndexedCommit
 
+MOST_FILES = 1000
 STANDING = ("open", "acknowledged")
 
 
@@ -36,9 +44,37 @@ def shipped(
         "commits_total": len(commits or ()),
     }
     if before is None:
-        return told | _standing(session, record, most)
+        first = {"resolved": [], "resolved_total": 0, "risk": risk.assess({}, None, is_first=True)}
+        return told | _standing(session, record, most) | first
     found = _came(session, record, before, commits)
-    return told | {"findings": [_finding(one) for one in found[:most]], "findings_total": len(found)}
+    gone = _gone(session, record, before)
+    standing = _by_severity(one for one in found if risk.stands(one.status))
+    return told | {
+        "findings": [_finding(one) for one in found[:most]],
+        "findings_total": len(found),
+        "resolved": [_finding(one) for one in gone[:most]],
+        "resolved_total": len(gone),
+        "risk": risk.assess(standing, None if commits is None else len(commits), is_first=False),
+    }
+
+
+def changes(db: Database, deployment_id: str, allowed: Collection[str] | None) -> dict[str, Any]:
+    """Return the files that the commits of a deployment touched, the most changed first; raises NotFound."""
+    with db.read() as session:
+        record = deployments.get(session, deployment_id)
+        if not projects.is_seen(session, record.project_id, allowed):
+            raise NotFound("deployment", deployment_id)
+        before = deployments.previous(session, record)
+        new, old = (one and (one.commit_hash or one.release) for one in (record, before))
+        found = None
+        if new is not None and old is not None:
+            found = deployment_commits.changed_files(session, record.project_id, new.lower(), old.lower())
+    return {
+        "deployment_id": record.id,
+        "commits_known": found is not None,
+        "files_total": len(found or ()),
+        "files": [structs.asdict(one) for one in (found or [])[:MOST_FILES]],
+    }
 
 
 def _commits(
@@ -63,6 +99,19 @@ def _came(
     mine = [one for one in by_time if not one.branch and (known is None or one.commit_hash in known)]
     found = {one.id: one for one in (*by_commit, *mine)}
     return sorted(found.values(), key=lambda one: (-one.severity_rank, one.id))
+
+
+def _gone(session: Session, record: DeploymentRecord, before: DeploymentRecord) -> list[NewFinding]:
+    """Return what was resolved after the deployment before and up to this one."""
+    since, until = before.deployed_at, record.deployed_at
+    return deployment_findings.resolved_between(session, record.project_id, since, until)
+
+
+def _by_severity(found: Iterable[NewFinding]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for one in found:
+        counts[one.severity] = counts.get(one.severity, 0) + 1
+    return counts
 
 
 def _standing(session: Session, record: DeploymentRecord, most: int) -> dict[str, Any]:

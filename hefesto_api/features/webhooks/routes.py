@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hefesto_api.adapters.delivery import Sender
 from hefesto_api.domain.errors import ServiceUnavailable
-from hefesto_api.features.webhooks import schemas, service
+from hefesto_api.features.webhooks import followup, schemas, service
 from hefesto_api.features.webhooks.messages import Sealed
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
@@ -44,6 +44,16 @@ def create_webhook(wanted: dict[str, Any]) -> Any:
     made = service.create(_desk(), wanted)
     headers = {"Location": f"/api/v1/webhooks/{made['id']}", "Cache-Control": "no-store"}
     return success(to_json(made), 201, headers)
+
+
+@blp.route("/health", methods=["GET"])
+@require(_SCOPE)
+@blp.arguments(schemas.HealthQuery, location="query")
+@blp.response(200, schemas.WebhookHealthListSchema)
+def list_webhook_health(query: dict[str, Any]) -> Any:
+    """List how it goes with each webhook, with its latest attempts; in the order of the webhooks."""
+    found = followup.every_health(_desk(), query)
+    return page_answer("health", found.items, query["page"], total_count=found.total, next_key=found.next_key)
 
 
 @blp.route("/<uuid:outgoing_id>", methods=["GET"])
@@ -94,7 +104,7 @@ def read_webhook_health(outgoing_id: UUID) -> Any:
     """Show how it goes with a webhook: probes ask on schedule whether it is alive."""
     desk = _desk()
     with desk.db.read() as session:
-        return success(to_json(service.health(session, desk, str(outgoing_id))))
+        return success(to_json(followup.health(session, desk, str(outgoing_id))))
 
 
 @blp.route("/<uuid:outgoing_id>/test", methods=["POST"])
@@ -130,7 +140,7 @@ def list_webhook_deliveries(query: dict[str, Any], outgoing_id: UUID) -> Any:
     """List what a webhook was or is to be told, the newest first; `status=dead` are the dead letters."""
     desk = _desk()
     with desk.db.read() as session:
-        found = service.delivered(session, desk, str(outgoing_id), query)
+        found = followup.delivered(session, desk, str(outgoing_id), query)
     return page_answer(
         "deliveries", found.items, query["page"], total_count=found.total, next_key=found.next_key
     )
@@ -142,7 +152,17 @@ def list_webhook_deliveries(query: dict[str, Any], outgoing_id: UUID) -> Any:
 @blp.alt_response(409, "Conflict")
 def redeliver_webhook(delivery_id: UUID) -> Any:
     """Send a message anew, under the same id and with all its attempts: a dead letter, or any other."""
-    return success(to_json(service.redeliver(_desk(), str(delivery_id))), 202)
+    return success(to_json(followup.redeliver(_desk(), str(delivery_id))), 202)
+
+
+@blp.route("/<uuid:outgoing_id>/redeliver", methods=["POST"])
+@require(_SCOPE)
+@blp.response(202, schemas.RedeliveredSchema)
+@blp.alt_response(409, "Conflict")
+def redeliver_dead_letters(outgoing_id: UUID) -> Any:
+    """Send all dead letters of a webhook anew, each under the same id and with all its attempts."""
+    many = followup.redeliver_all(_desk(), str(outgoing_id))
+    return success(to_json({"redelivered": many}), 202)
 
 
 def _desk() -> service.Desk:

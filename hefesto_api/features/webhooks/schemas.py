@@ -106,6 +106,23 @@ class WebhookTestSchema(Schema):
     error = basic.String(required=True, allow_none=True)
 
 
+class AttemptSchema(Schema):
+    """How an attempt went."""
+
+    at = basic.DateTime(required=True)
+    is_success = basic.Boolean(required=True)
+    status_code = basic.Integer(required=True, allow_none=True)
+    response_ms = basic.Float(required=True)
+    error = basic.String(required=True, allow_none=True)
+
+
+class HealthAttemptSchema(AttemptSchema):
+    """One attempt to reach a webhook."""
+
+    kind = basic.String(required=True, validate=ma.validate.OneOf(rules.KINDS))
+    delivery_id = basic.UUID(required=True, allow_none=True)
+
+
 class WebhookHealthSchema(Schema):
     """How it goes with a webhook, by its latest hundred attempts: deliveries, probes and tests."""
 
@@ -120,16 +137,16 @@ class WebhookHealthSchema(Schema):
     last_failure_at = basic.DateTime(required=True, allow_none=True)
     next_check_at = basic.DateTime(required=True, allow_none=True)
     disabled_reason = basic.String(required=True, allow_none=True)
-
-
-class AttemptSchema(Schema):
-    """One attempt of a delivery."""
-
-    at = basic.DateTime(required=True)
-    is_success = basic.Boolean(required=True)
-    status_code = basic.Integer(required=True, allow_none=True)
-    response_ms = basic.Float(required=True)
-    error = basic.String(required=True, allow_none=True)
+    deliveries_waiting = basic.Integer(required=True)
+    dead_letters = basic.Integer(required=True)
+    next_attempt_at = basic.DateTime(
+        required=True, allow_none=True, metadata={"description": "Of what waits; null: nothing does."}
+    )
+    attempt_log = basic.List(
+        basic.Nested(HealthAttemptSchema),
+        required=True,
+        metadata={"description": "The latest hundred, the oldest first."},
+    )
 
 
 class DeliverySchema(Schema):
@@ -150,6 +167,18 @@ class DeliverySchema(Schema):
     attempt_log = basic.List(basic.Nested(AttemptSchema), required=True)
 
 
+class RedeliveredSchema(Schema):
+    """How many dead letters are sent anew."""
+
+    redelivered = basic.Integer(required=True)
+
+
+class HealthQuery(WebhooksQuery):
+    """The parameters of the list of health, which are those of the webhooks."""
+
+    FIELDS = tuple(WebhookHealthSchema._declared_fields)  # noqa: SLF001 - their names
+
+
 class DeliveriesQuery(PageQuery):
     """The parameters of the list, which begins with the newest."""
 
@@ -161,3 +190,4 @@ class DeliveriesQuery(PageQuery):
 
 OutgoingWebhookListSchema = list_schema("OutgoingWebhookList", OutgoingWebhookSchema, plural="webhooks")
 DeliveryListSchema = list_schema("DeliveryList", DeliverySchema, plural="deliveries")
+WebhookHealthListSchema = list_schema("WebhookHealthList", WebhookHealthSchema, plural="health")

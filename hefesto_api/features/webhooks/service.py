@@ -1,4 +1,4 @@
-"""Webhooks as callers see them: made, changed, tried, and what became of what they were told."""
+"""Webhooks as callers see them: made, listed, changed, tried and deleted."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain import webhooks as rules
 from hefesto_api.domain.errors import Conflict, Invalid, NotFound
 from hefesto_api.features.webhooks import messages, outcomes
-from hefesto_api.storage import deliveries, projects, webhooks
+from hefesto_api.storage import projects, webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from hefesto_api.features.webhooks.messages import Sealed
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
-    from hefesto_api.storage.deliveries import DeliveryRecord
-    from hefesto_api.storage.webhooks import Attempt, WebhookRecord
+    from hefesto_api.storage.webhooks import WebhookRecord
     from hefesto_api.web.paging import Page
 
 MOST = 1000  # webhooks of an installation: each is asked about each event
@@ -66,30 +65,34 @@ def create(desk: Desk, wanted: Mapping[str, Any]) -> dict[str, Any]:
     return {**told, "secret": secret}
 
 
-def listed(desk: Desk, query: Mapping[str, Any]) -> Listed:
-    """Return a page of the webhooks that the caller may see, the oldest first."""
+def listed(
+    desk: Desk,
+    query: Mapping[str, Any],
+    show: Callable[[Session, WebhookRecord], dict[str, Any]] | None = None,
+) -> Listed:
+    """Return a page of the webhooks that the caller may see, the oldest first; `show` tells each its way."""
     page: Page = query["page"]
     with desk.db.read() as session:
-        slugs = _slugs(session)
-        seen = [one for one in webhooks.every(session) if _is_seen(one, desk.allowed, slugs)]
+        slugs = slugs_of(session)
+        seen = [one for one in webhooks.every(session) if is_seen(one, desk.allowed, slugs)]
         if "project" in query:
             seen = [one for one in seen if slugs.get(one.project_id or "") == query["project"]]
         if "is_active" in query:
             seen = [one for one in seen if one.is_active == query["is_active"]]
         if page.cursor is not None:
-            key = _key(page.cursor)
+            key = key_of(page.cursor)
             rest = [one for one in seen if one.id > key]
         else:
             rest = seen[page.offset :]
         shown = rest[: page.limit]
-        items = [_told(one, slugs) for one in shown]
+        items = [_told(one, slugs) if show is None else show(session, one) for one in shown]
     return Listed(items, (shown[-1].id,) if len(rest) > page.limit else None, len(seen))
 
 
 def read(session: Session, desk: Desk, webhook_id: str, *, lock: bool = False) -> WebhookRecord:
     """Return a webhook that the caller may see; raises NotFound."""
     found = webhooks.get(session, webhook_id, lock=lock)
-    if not _is_seen(found, desk.allowed, _slugs(session)):
+    if not is_seen(found, desk.allowed, slugs_of(session)):
         raise NotFound("webhook", webhook_id)
     return found
 
@@ -179,94 +182,9 @@ def test(desk: Desk, sender: Sender, webhook_id: str) -> dict[str, Any]:
     }
 
 
-def health(session: Session, desk: Desk, webhook_id: str) -> dict[str, Any]:
-    """Return how it goes with a webhook."""
-    record = read(session, desk, webhook_id)
-    measured = webhooks.health(session, webhook_id)
-    return {
-        "id": record.id,
-        "health_status": record.health_status,
-        "success_rate": measured.success_rate,
-        "p50_ms": measured.p50_ms,
-        "p95_ms": measured.p95_ms,
-        "attempts": measured.attempts,
-        "consecutive_failures": outcomes.failures(record),
-        "last_success_at": _moment(record.last_success_at),
-        "last_failure_at": _moment(record.last_failure_at),
-        "next_check_at": _moment(record.next_check_at) if record.is_active else None,
-        "disabled_reason": record.disabled_reason,
-    }
-
-
-def delivered(session: Session, desk: Desk, webhook_id: str, query: Mapping[str, Any]) -> Listed:
-    """Return a page of what a webhook was or is to be told, the newest first."""
-    read(session, desk, webhook_id)
-    page: Page = query["page"]
-    found, total = deliveries.page(
-        session,
-        webhook_id,
-        status=query.get("status"),
-        event_type=query.get("event_type"),
-        limit=page.limit + 1,
-        offset=page.offset if page.cursor is None else 0,
-        before=None if page.cursor is None else _key(page.cursor),
-    )
-    shown = found[: page.limit]
-    attempts = webhooks.attempts_of(session, [one.id for one in shown])
-    items = [delivery_as_told(one, attempts.get(one.id, [])) for one in shown]
-    return Listed(items, (shown[-1].id,) if len(found) > page.limit else None, total)
-
-
-def redeliver(desk: Desk, delivery_id: str) -> dict[str, Any]:
-    """Send something anew, whatever became of it; raises Conflict when its webhook is not active."""
-    with desk.db.write() as session:
-        delivery = deliveries.get(session, delivery_id)
-        record = webhooks.get(session, delivery.webhook_id)
-        slugs = _slugs(session)
-        if not _is_seen(record, desk.allowed, slugs):
-            raise NotFound("delivery", delivery_id)
-        if not record.is_active:
-            raise Conflict("The webhook is not active; activate it first.", resource_type="webhook")
-        deliveries.again(session, delivery_id)
-        slug = slugs.get(record.project_id or "")
-        changes = {"status": {"from": delivery.status, "to": rules.PENDING}}
-        audit.note("delivery.replayed", "delivery", delivery_id, changes, project=slug)
-        attempts = webhooks.attempts_of(session, [delivery_id]).get(delivery_id, [])
-        return delivery_as_told(deliveries.get(session, delivery_id), attempts)
-
-
 def as_told(session: Session, record: WebhookRecord) -> dict[str, Any]:
     """Return a webhook as it goes over the wire: all but its secrets."""
     return _told(record, projects.slugs(session, [record.project_id]))
-
-
-def delivery_as_told(delivery: DeliveryRecord, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """Return a delivery as it goes over the wire, with its attempts."""
-    waits = delivery.status == rules.PENDING
-    return {
-        "id": delivery.id,
-        "webhook_id": delivery.webhook_id,
-        "event_id": delivery.event_id,
-        "event_type": delivery.event_type,
-        "status": delivery.status,
-        "attempts": delivery.attempts,
-        "status_code": delivery.status_code,
-        "error": delivery.error,
-        "created_at": clock.rfc3339(delivery.created_at),
-        "last_attempt_at": _moment(delivery.last_attempt_at),
-        "next_attempt_at": clock.rfc3339(delivery.next_attempt_at) if waits else None,
-        "finished_at": _moment(delivery.finished_at),
-        "attempt_log": [
-            {
-                "at": clock.rfc3339(one.measured_at),
-                "is_success": one.is_success,
-                "status_code": one.status_code,
-                "response_ms": one.response_ms,
-                "error": one.error,
-            }
-            for one in attempts
-        ],
-    }
 
 
 def _told(record: WebhookRecord, slugs: Mapping[str, str]) -> dict[str, Any]:
@@ -311,7 +229,7 @@ def _check(values: Mapping[str, Any], networks: Sequence[str], *, has_key: bool)
         raise Invalid("events", f"PagerDuty is told of {', '.join(rules.PAGED)} alone.")
 
 
-def _is_seen(record: WebhookRecord, allowed: Collection[str] | None, slugs: Mapping[str, str]) -> bool:
+def is_seen(record: WebhookRecord, allowed: Collection[str] | None, slugs: Mapping[str, str]) -> bool:
     """Tell whether a caller may see a webhook: one of his project, or that sees no other than he does."""
     if allowed is None:
         return True
@@ -320,7 +238,7 @@ def _is_seen(record: WebhookRecord, allowed: Collection[str] | None, slugs: Mapp
     return record.projects is not None and set(record.projects) <= set(allowed)
 
 
-def _slugs(session: Session) -> dict[str, str]:
+def slugs_of(session: Session) -> dict[str, str]:
     return projects.slugs(session, projects.every_id(session))
 
 
@@ -348,11 +266,7 @@ def _note(
     audit.note(action, "webhook", webhook_id, changes, project=slug)
 
 
-def _moment(moment: Any) -> str | None:
-    return None if moment is None else clock.rfc3339(moment)
-
-
-def _key(cursor: tuple[Any, ...]) -> str:
+def key_of(cursor: tuple[Any, ...]) -> str:
     if len(cursor) != 1 or not isinstance(cursor[0], str):
         raise Invalid("cursor", "This is no cursor of this list.")
     return cursor[0]
