@@ -8,12 +8,16 @@ import * as entry from "./entry";
 import { Help, asked } from "./help";
 import * as live from "./live";
 import { AlertPage } from "./pages/alert";
+import { DeploymentPage } from "./pages/deployment";
+import { DeploymentsPage } from "./pages/deployments";
 import { FindingsPage } from "./pages/findings";
 import { NowPage } from "./pages/now";
 import { QualityPage } from "./pages/quality";
 import { SettingsPage } from "./pages/settings";
 import { SystemPage } from "./pages/system";
 import { Interruption, TokenPage } from "./pages/token";
+import { WebhookPage } from "./pages/webhook";
+import { WebhooksPage } from "./pages/webhooks";
 import { Empty } from "./pieces/marks";
 import { Toast } from "./pieces/toast";
 import * as router from "./route";
@@ -27,9 +31,11 @@ const TABS: [string, string, string][] = [
   ["now", "/", "Now"],
   ["findings", "/findings", "Findings"],
   ["quality", "/quality", "Quality"],
+  ["deployments", "/deployments", "Deployments"],
+  ["webhooks", "/webhooks", "Webhooks"],
   ["system", "/system", "System"],
 ];
-const TITLES: Record<string, string> = { now: "Now", alerts: "Alert", findings: "Findings", quality: "Quality", system: "System", settings: "Settings" };
+const TITLES: Record<string, string> = { now: "Now", alerts: "Alert", findings: "Findings", quality: "Quality", deployments: "Deployments", webhooks: "Webhooks", system: "System", settings: "Settings" };
 const LINKS = { live: "live", polling: "every 2 s", offline: "no answer" };
 
 function App() {
@@ -69,6 +75,12 @@ function Page({ page, id }: { page: string; id: string }) {
   }
   if (page === "quality") {
     return <QualityPage />;
+  }
+  if (page === "deployments") {
+    return id ? <DeploymentPage key={id} id={id} /> : <DeploymentsPage />;
+  }
+  if (page === "webhooks") {
+    return id ? <WebhookPage key={id} id={id} /> : <WebhooksPage />;
   }
   if (page === "system") {
     return <SystemPage />;
