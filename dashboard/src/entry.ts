@@ -1,5 +1,5 @@
 // What is done before the first page is shown: who comes back from a provider is taken in, who was here is known.
-import { handedOver, identify } from "./api";
+import { handedOver, identify, waysIn } from "./api";
 import { credentials, leave } from "./session";
 
 const SIGNED_IN = "#signed-in";
@@ -11,5 +11,7 @@ export async function start(): Promise<void> {
   } else if (credentials.value) {
     // The page need not wait for it: what asks for the answer looks again when it is there.
     void identify().catch(() => null);
+  } else if ((await waysIn().catch(() => null))?.required) {
+    leave(""); // ask at once, instead of asking for data that nobody is given
   }
 }

@@ -31,6 +31,11 @@ export function pause(seconds: number): void {
   pausedUntil = Math.max(pausedUntil, Date.now() + seconds * 1000);
 }
 
+/** Whether the service has asked to be left alone for a while. */
+export function isPaused(): boolean {
+  return Date.now() < pausedUntil;
+}
+
 /** Note how the latest request went. */
 export function heard(wellDone: boolean): void {
   link.value = !wellDone ? "offline" : streamed ? "live" : "polling";

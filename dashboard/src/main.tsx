@@ -157,7 +157,7 @@ function Bar({ page }: { page: string }) {
           <span class="hidden">Settings{me.value ? ` of ${me.value.email ?? me.value.name}` : ""}</span>
         </a>
         {credentials.value ? (
-          <button type="button" class="plain" onClick={() => void logout()}>
+          <button type="button" class="plain leave" onClick={() => void logout()}>
             Leave
           </button>
         ) : null}

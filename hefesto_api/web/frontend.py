@@ -13,7 +13,7 @@ from msgspec import Struct
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.web import assets
 from hefesto_api.web.arguments import any_query
-from hefesto_api.web.limits import unlimited
+from hefesto_api.web.limits import per_address, unlimited
 from hefesto_api.web.scopes import public
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Build(Struct, frozen=True):
 
 @blp.get("/dashboard")
 @public
+@per_address(1000)
 @any_query
 def page() -> Response:
     """Show what fires now; without the build, what there is to see without it."""
@@ -48,6 +49,7 @@ def page() -> Response:
 
 @blp.get("/dashboard/<path:place>")
 @public
+@per_address(1000)
 @any_query
 def place(place: str) -> Response:
     """Show the page, which reads from the address what it shows; raises NotFound without the build."""

@@ -14,7 +14,6 @@ interface Check {
 
 export interface Health {
   status: string;
-  version: string;
   checks: Record<string, Check>;
   warnings: string[];
 }

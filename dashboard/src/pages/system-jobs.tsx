@@ -12,7 +12,7 @@ const STATES = ["queued", "running", "succeeded", "dead", "cancelled"];
 
 export function Jobs() {
   const allowed = may("admin");
-  const read = useMeasured<JobsTold>(allowed ? "/system/jobs?limit=500" : null);
+  const read = useMeasured<JobsTold>(allowed ? "/system/jobs?limit=500" : null, 60);
   const of = read.data;
   return (
     <section class="jobs" aria-labelledby="jobs">

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 
 import { useData, type Read } from "../data";
 import { count, figure, lasting, percent, short, took } from "../format";
-import { measured } from "../live";
+import { isPaused, measured } from "../live";
 import { Course } from "../pieces/course";
 import { Failure, Waiting } from "../pieces/marks";
 import { change, route } from "../route";
@@ -20,26 +20,35 @@ const RANGES: [number, string][] = [
   [1440, "1 d"],
   [20_160, "14 d"],
 ];
-const OFTEN_MS = 10_000; // what is measured is written down as often
+const LOOK_MS = 1_000;
 
-/** Read what is measured: again with each measure that is told of, and at least every ten seconds. */
-export function useMeasured<T>(path: string | null): Read<T> {
-  const read = useData<T>(path);
-  const beat = measured.value;
+/**
+ * Read what is measured at a pace of its own, and `told` also sooner when the service says that it has measured:
+ * a screen that stands for a day may not use up what its reader may ask.
+ */
+export function useMeasured<T>(path: string | null, seconds: number, told = false): Read<T> {
+  const read = useData<T>(path, true);
   useEffect(() => {
-    if (beat) {
-      read.reload();
-    }
-    const timer = setInterval(() => document.hidden || read.reload(), OFTEN_MS);
+    let last = Date.now();
+    let heard = measured.peek();
+    const timer = setInterval(() => {
+      const waited = Date.now() - last;
+      const due = waited >= seconds * 1000 || (told && measured.peek() !== heard && waited >= (seconds * 1000) / 2);
+      if (due && !document.hidden && !isPaused()) {
+        last = Date.now();
+        heard = measured.peek();
+        read.reload();
+      }
+    }, LOOK_MS);
     return () => clearInterval(timer);
-  }, [beat, read.reload]);
+  }, [path, read.reload]);
   return read;
 }
 
 export function SystemPage() {
   const asked = Number(route.value.query.get("minutes"));
   const minutes = RANGES.find(([one]) => one === asked)?.[0] ?? 60;
-  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`);
+  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`, 30, true);
   const health = useHealth();
   return (
     <div class={read.stale && read.data ? "system stale" : "system"}>
@@ -74,6 +83,7 @@ const WORDS: Record<string, string> = {
 };
 
 function Standing({ of }: { of: Health | null }) {
+  const status = useData<{ version: string; uptime_seconds: number }>("/status", true).data;
   const ill = Object.entries(of?.checks ?? {}).filter(([, one]) => one.status === "degraded" || one.status === "unhealthy");
   return (
     <div class="standing">
@@ -82,7 +92,7 @@ function Standing({ of }: { of: Health | null }) {
         {of ? (WORDS[of.status] ?? of.status) : "System"}
       </h1>
       <p class="quiet">
-        {of ? `Hefesto ${of.version}` : "…"}
+        {status ? `Hefesto ${status.version}, up for ${lasting(status.uptime_seconds)}` : "…"}
         {ill.length ? ` · look at: ${ill.map(([name]) => name).join(", ")}` : ""}
       </p>
     </div>
