@@ -212,21 +212,34 @@ class Generations:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._pid = 0
-        self._lock = threading.Lock()
-        self._begun = self._ended = 0
-        self._version = ""
-        self._moment = Moment()
+        self._looks = _Looks(db)
 
     def look(self) -> Moment:
         """Return the generations as of a moment after this call; raises StorageError.
 
         On SQLite that costs microseconds while nobody commits anything, on PostgreSQL one row. Who comes
-        while somebody looks waits for him and then looks himself, once for all who wait: a look that had begun
-        before he came may miss what was committed in between.
+        while somebody looks waits for him and then looks himself, once for all who wait: a look that had
+        begun before he came may miss what was committed in between.
         """
-        if self._pid != os.getpid():
-            self._reset()
+        looks = self._looks
+        if looks.pid != os.getpid():  # what the parent of a fork knew is true of its own connections alone
+            looks = self._looks = _Looks(self._db)
+        return looks.take()
+
+
+class _Looks:
+    """The looks of one process."""
+
+    def __init__(self, db: Database) -> None:
+        self.pid = os.getpid()
+        self._db = db
+        self._lock = threading.Lock()
+        self._begun = self._ended = 0
+        self._version = ""
+        self._moment = Moment()
+
+    def take(self) -> Moment:
+        """Look, or return what somebody saw who began after this call."""
         arrived = self._begun
         with self._lock:
             if self._ended > arrived:
@@ -239,14 +252,6 @@ class Generations:
                 self._version = version
             self._ended = number
             return self._moment
-
-    def _reset(self) -> None:
-        """Know nothing: what the parent of a fork knew is true of its own connections alone."""
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._begun = self._ended = 0
-        self._version = ""
-        self._moment = Moment()
 
     def _read(self) -> None:
         former = self._moment
