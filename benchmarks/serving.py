@@ -61,9 +61,8 @@ def measured(stack: ExitStack, asked: argparse.Namespace) -> dict[str, Load]:
         "ours, list": (ours, LIST),
         "ours, detail": (ours, DETAIL),
     } | ({"ours, summary": (ours, SUMMARY)} if has(ours, SUMMARY) else {})
-    print(
-        f"contention {limits.contention():.2f}; the load generator's own limit {generator.own_limit().rate:,.0f}/s"
-    )
+    own = generator.own_limit().rate
+    print(f"contention {limits.contention():.2f}; the load generator's own limit {own:,.0f}/s")
     found: dict[str, list[Load]] = {name: [] for name in targets}
     for _ in range(asked.rounds):
         for name, (server, path) in targets.items():

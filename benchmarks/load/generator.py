@@ -1,9 +1,9 @@
 """A load generator: some connections, each asking again as soon as it is answered, in a process of its own.
 
-`python -m benchmarks.load.generator PORT PATH CONNECTIONS SECONDS [HEADER...]` prints the answers, those that were
-not 200, and the median and 99th percentile in milliseconds. It sends bytes made beforehand and reads no more
-of an answer than its length, so that it takes little of the machine; against `--null`, a server that answers
-fixed bytes from a loop over sockets, it shows its own limit.
+`python -m benchmarks.load.generator PORT PATH CONNECTIONS SECONDS [HEADER...]` prints the answers, those that
+were not 200, and the median and 99th percentile in milliseconds. It sends bytes made beforehand and reads no
+more of an answer than its length, so that it takes little of the machine; against `--null`, a server that
+answers fixed bytes from a loop over sockets, it shows its own limit.
 """
 
 from __future__ import annotations

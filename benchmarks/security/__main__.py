@@ -52,6 +52,7 @@ GATES = (
     Gate("canaries", "secrets of every input come out nowhere", planted=1),
     Gate("proxy", "nginx with TLS in front: forged headers gain nothing", planted=1),
     Gate("scan", "every operation asks for credentials; no answer of 500", planted=1),
+    Gate("scan_wapiti", "injections, traversal, scripts, redirects: none found", planted=1),
 )
 
 
