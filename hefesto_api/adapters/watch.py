@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 EVERY_SECONDS = 30.0
+UNWELL_SECONDS = 1.0  # between two checks while it is unwell: who is well again is to be sent work at once
 
 
 class Watch:
@@ -61,4 +62,4 @@ class Watch:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self.look()
-            self._stopped.wait(self._every)
+            self._stopped.wait(self._every if self._well else min(UNWELL_SECONDS, self._every))

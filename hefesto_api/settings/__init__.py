@@ -61,6 +61,12 @@ class Settings:
     port: int = _setting(8080, of.port, "Port that `hefesto serve` binds", plain=True)
     workers: int = _setting(0, of.integer(1, 512), "Worker processes", shown="one for each processor")
     threads: int = _setting(16, of.integer(1, 256), "Threads of each worker process")
+    drain_seconds: float = _setting(
+        0.0,
+        of.number(0, 20),
+        "Seconds that a server that is told to stop still answers, while /readyz says that it will not",
+        shown="5 in production, else 0",
+    )
     auth: str = _setting("", of.choice("open", "required"), "Who may call", shown="open on loopback only")
     secret_key: tuple[str, ...] = _setting(
         (),
@@ -312,4 +318,5 @@ def _computed(directory: Path, given: Mapping[str, Any]) -> dict[str, Any]:
         "workers": processors,
         "analysis_processes": min(processors, 8),
         "cors_origins": DEVELOPMENT_ORIGINS if given.get("env") == "development" else (),
+        "drain_seconds": 5.0 if given.get("env") in {"production", "staging"} else 0.0,
     }

@@ -199,8 +199,7 @@ def seen(session: Session, metric: str) -> dict[str, datetime]:
 
 def latest(session: Session, measure: Measure) -> datetime | None:
     """Return when the latest point of a measure was."""
-    held = session.execute(_HELD, measure._asdict()).first()
-    return None if held is None else held.seen_at
+    return session.execute(_SEEN_AT, measure._asdict()).scalar()
 
 
 def every_baseline(session: Session, project_ids: Sequence[str] | None) -> list[BaselineRecord]:
@@ -317,6 +316,7 @@ def _named(columns: Any) -> tuple[sa.ColumnElement[bool], ...]:
 
 _NOW = sa.bindparam("now", type_=UtcDateTime)
 _HELD = sa.select(baselines).where(*_of(_b)).with_for_update()
+_SEEN_AT = sa.select(_b.seen_at).where(*_of(_b))
 _FOLLOWED = (
     sa.update(baselines)
     .where(*_named(_b))

@@ -126,7 +126,9 @@ def lease(
         if session.execute(_DUE, due).first() is None:
             return None
     try:
-        with db.write(durable=False) as session:
+        # On a server that crashes while the worker lives on, a lease that is forgotten would be given again
+        # under the same number; where both end together (SQLite) it may be forgotten.
+        with db.write(durable=not db.is_sqlite) as session:
             values = {**due, "worker": worker, "until": moment + timedelta(seconds=seconds)}
             row = session.execute(_LEASE, values).first()
     except Conflict:  # another worker took a job of the same lane in this moment (PostgreSQL)

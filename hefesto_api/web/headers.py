@@ -39,6 +39,7 @@ _DEFAULTS = [
 ]
 _HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 _BODILESS = ("101", "204", "304")
+_COME_BACK = ("Retry-After", "1")  # what is out of reach is back in seconds, or somebody else answers
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -64,4 +65,6 @@ def complete(status: str, headers: Headers, *, secure: bool) -> Headers:
     if status.startswith(_BODILESS):
         headers = [header for header in headers if header[0] != "Content-Type"]
     missing = [header for header in _DEFAULTS if header[0] not in present]
+    if status.startswith("503") and "Retry-After" not in present:
+        missing.append(_COME_BACK)
     return headers + _STANDING + missing + ([_HSTS] if secure else [])

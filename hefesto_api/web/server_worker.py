@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import threading
 import time
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
@@ -64,10 +65,23 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         super().run()
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
-        """Say that this process takes no new work, so that probes send none, and end gracefully."""
-        if (runtime := self._runtime()) is not None:
+        """Say that this process takes no new work, so that probes send none, and end gracefully.
+
+        Until probes have seen it, it goes on answering; each answer is the last of its connection. Who is
+        told to end for the second time ends now.
+        """
+        runtime = self._runtime()
+        waits = 0.0
+        if runtime is not None and not runtime.draining.is_set():
             runtime.draining.set()
-        super().handle_exit(sig, frame)
+            waits = runtime.settings.drain_seconds
+        self.max_keepalived = 0
+        if waits:
+            ending = threading.Timer(waits, super().handle_exit, (sig, frame))
+            ending.daemon = True
+            ending.start()
+        else:
+            super().handle_exit(sig, frame)
 
     def accept(self, listener: Any) -> None:
         """Take a new connection; where there are too many, who has done nothing for longest goes."""

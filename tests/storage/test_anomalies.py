@@ -65,6 +65,8 @@ def test_what_comes_late_is_kept_and_not_followed(db: Database) -> None:
         assert anomalies.latest(session, REQUESTS) == now + HOUR
         assert anomalies.page(session, None, since=now, status=None, limit=10) == []
         assert [point.value for point in anomalies.points(session, REQUESTS, now)] == [9000, 100]
+    with db.read() as session:  # which may lock nothing
+        assert anomalies.latest(session, REQUESTS) == now + HOUR
 
 
 def test_projects_are_seen_by_those_who_may(db: Database) -> None:
