@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces load bench kill clean
+.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces load slow soak busy bench kill clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -87,7 +87,16 @@ fuzz: .stamps/dev ## Fuzz every operation of the running service: 10,000 cases, 
 fuzz-traces: .stamps/dev ## Fuzz the reading of stack traces: five million texts (an hour), the worst repeated to 256 KB
 	$(BIN)/python -m benchmarks.traces --inputs 5000000
 
-load: .stamps/dev ## Ask for ten analyses of Django at once; /health must stay under 50 ms
+load: .stamps/dev ## Load by locust and others: a hundred users, storms, batches, 1,000 reads a second (SECONDS=300 as promised)
+	$(BIN)/python -m benchmarks.load --seconds $(or $(SECONDS),60)
+
+slow: .stamps/dev ## A thousand slow clients in every mode of slowhttptest, with and without nginx
+	$(BIN)/python -m benchmarks.slow_clients
+
+soak: .stamps/dev ## Half load for an hour (MINUTES=60): memory, threads, files and the log must stay flat
+	$(BIN)/python -m benchmarks.soak --minutes $(or $(MINUTES),60)
+
+busy: .stamps/dev ## Ask for ten analyses of Django at once; /health must stay under 50 ms
 	$(BIN)/python -m benchmarks.serving_load
 
 bench: .stamps/dev ## Compare the analysis with other tools, whole processes (minutes)

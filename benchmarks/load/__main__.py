@@ -127,7 +127,8 @@ def _by_locust(name: str, service: Service, asked: argparse.Namespace) -> list[F
         "--config-users",
         *(f'{{"user_class_name": "{one}", "fixed_count": {many}}}' for one, many in scenario.users.items()),
     ]
-    subprocess.run(argv, env=environ, stdout=subprocess.DEVNULL, check=False, timeout=asked.seconds + 120)
+    with (asked.report / f"{name}.log").open("wb") as log:
+        subprocess.run(argv, env=environ, stdout=log, stderr=log, check=False, timeout=asked.seconds + 120)
     return list(_figures(scenario, asked.report / f"{name}_stats.csv", asked.seconds))
 
 
