@@ -4,10 +4,10 @@
 
 `hefesto serve` on SQLite, asked at a fixed rate as `benchmarks.mixed` asks, with alerts, live connections
 that come and go, and an analysis each half minute. Every ten seconds the memory of all its processes (PSS),
-their threads and open files, and the sizes of the database and its write-ahead log are taken down. After a quarter
-of the time, in which caches fill, a line is put through each by the median of slopes (Theil and Sen): over
-the rest, memory may grow by 5% an hour or 20 MB, threads and files by 10, and the log may not grow beyond 64
-MB. Exit status 1 when something does, or 0.1% of the requests fail.
+their threads and open files, and the sizes of the database and its write-ahead log are taken down. After a
+quarter of the time, in which caches fill, a line is put through each by the median of slopes (Theil and
+Sen): over the rest, memory may grow by 5% an hour or 20 MB, threads and files by 10, and the log may not
+grow beyond 64 MB. Exit status 1 when something does, or 0.1% of the requests fail.
 """
 
 from __future__ import annotations
