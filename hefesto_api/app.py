@@ -27,6 +27,7 @@ from hefesto_api.features.auth.oauth import consent_routes as consent
 from hefesto_api.features.auth.oauth import grant_routes as oauth_grants
 from hefesto_api.features.auth.oauth import routes as oauth
 from hefesto_api.features.cache import kept
+from hefesto_api.features.cache import routes as cache_routes
 from hefesto_api.features.config import routes as config
 from hefesto_api.features.dashboard import routes as dashboard_data
 from hefesto_api.features.deployments import routes as deployments
@@ -123,6 +124,7 @@ FEATURES: tuple[Feature, ...] = (
     oauth_clients,
     oauth_grants,
     audit_logs,
+    cache_routes,
     live,
 )
 

@@ -17,7 +17,7 @@ from msgspec import Struct
 from hefesto_api.adapters.cache import Asked, Made, name_of, tags_of
 from hefesto_api.adapters.cache.entry import Entry
 from hefesto_api.storage import projects
-from hefesto_api.web import conditional, context, kept, shortcuts
+from hefesto_api.web import conditional, context, kept, shortcuts, warming
 from hefesto_api.web.envelope import Answer
 from hefesto_api.web.scopes import demand, principal
 
@@ -41,16 +41,19 @@ class Keeping(Struct, frozen=True):
     """How a route's answer is kept: the kinds of data that it is made of, and where its project is told.
 
     `project` is the name of a query parameter or of a part of the address, or "" where an answer is of no
-    single project. `seconds` is how long it is kept where it moves with the clock.
+    single project. `seconds` is how long it is kept where it moves with the clock. `ready`: it is made anew
+    before somebody asks, as long as it is used.
     """
 
     kinds: tuple[str, ...]
     project: str = "project"
     seconds: float | None = None
+    ready: bool = False
 
 
 def declare(app: Flask, keepings: Mapping[str, Keeping]) -> None:
     """Keep the answers of routes, by their endpoints; call it when all routes are registered."""
+    warming.install(app)
     for endpoint, keeping in keepings.items():
         app.view_functions[endpoint] = _kept(app.view_functions[endpoint], keeping)
 
@@ -79,6 +82,8 @@ def _kept(view: View, keeping: Keeping) -> View:
         made = held.answers.answer(asked, make)
         if made.entry is None:
             return made.answer
+        if keeping.ready:
+            warming.use(f"{request.path}?{query}" if query else request.path, seen)
         shortcuts.remember(current_app, query, scope)
         return kept.answered(made.entry, request.environ)
 

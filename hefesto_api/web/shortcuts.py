@@ -168,9 +168,9 @@ def remember(app: Flask, query: str, scope: str) -> None:
     """Remember the way of the request at hand, whose answer was kept."""
     ways: Shortcuts | None = app.extensions.get(_KEY)
     rule = request.url_rule
-    if ways is None or rule is None or request.method != "GET":
-        return
     environ = request.environ
+    if ways is None or rule is None or request.method != "GET" or "hefesto.warming" in environ:
+        return
     ways.remember(environ, Shortcut(environ["PATH_INFO"], query, request.path, scope, rule.rule))
 
 

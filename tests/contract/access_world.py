@@ -323,6 +323,8 @@ BODIES: dict[str, Bodies] = {
     ],
 }
 BODIES |= {
+    "POST /api/v1/cache/warm": lambda v, own: [{"targets": ["projects"]}],
+    "POST /api/v1/cache/invalidate": lambda v, own: [{"tags": ["alerts"]}],
     "POST /api/v1/auth/api-keys": lambda v, own: [
         {"name": "mine", "projects": [v["slug"]], "scopes": ["read:findings"]},
         {"name": "mine", "user_id": v["user_id"], "projects": [own["slug"]], "role": "viewer"},

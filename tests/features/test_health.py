@@ -100,7 +100,7 @@ def test_a_database_that_cannot_be_opened_is_told_everywhere(tmp_path: Path) -> 
 def test_the_parts_are_told_as_they_are(client: FlaskClient) -> None:
     services = data_of(client.get("/api/v1/health"))["services"]
     assert services == {
-        "analyzer": "OK", "database": "OK", "cache": "DISABLED", "queue": "OK",
+        "analyzer": "OK", "database": "OK", "cache": "OK", "queue": "OK",
         "llm": "DISABLED", "gemini_api": "DISABLED",
     }  # fmt: skip
     status = data_of(client.get("/api/v1/status"))

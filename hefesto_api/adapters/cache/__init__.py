@@ -241,7 +241,7 @@ class Answers:
         return Made(made.answer, entry)
 
     def _taken(self, asked: Asked, moment: Moment, raw: bytes | None, tier: str | None) -> Entry | None:
-        """Return the entry that was made elsewhere, if it is good still; it is this process's from then on."""
+        """Return the entry that was made elsewhere, if it is good still; from then on it is ours, too."""
         found = entries.loaded(raw) if raw else None
         ttl = self.local.ttl if asked.ttl is None else min(asked.ttl, self.local.ttl)
         if found is not None:

@@ -236,13 +236,23 @@ def resident_bytes() -> int:
 
 
 def _cache(runtime: Runtime) -> tuple[str, dict[str, Any]]:
-    """Look at Redis, where there is one: without it each host goes on by itself."""
-    limits_by = runtime.limits_by() if runtime.settings.redis_url else ""
-    if not limits_by:
+    """Look at what this process keeps, and at Redis, where there is one: without it each goes on alone."""
+    answers = runtime.answers
+    if not answers.is_on and not runtime.settings.redis_url:
         return DISABLED, {}
-    if limits_by == "redis":
-        return HEALTHY, {"kind": "redis", "limits_by": limits_by}
-    return DEGRADED, {"kind": "redis", "reason": "not_reachable", "limits_by": limits_by}
+    asked, hits = answers.asked()
+    told: dict[str, Any] = {
+        "kind": "redis" if answers.shared is not None else "memory",
+        "entries": len(answers.local),
+        "hit_rate": round(hits / asked, 4) if asked else None,
+    }
+    if answers.shared is None:
+        return HEALTHY, told
+    limits_by = runtime.limits_by()
+    told |= {"limits_by": limits_by} if limits_by else {}
+    if answers.shared.check() is None or limits_by not in {"", "redis"}:
+        return DEGRADED, {**told, "reason": "not_reachable"}
+    return HEALTHY, told
 
 
 def _webhooks(runtime: Runtime) -> tuple[str, dict[str, Any]]:

@@ -40,7 +40,10 @@ def info(runtime: Runtime, pid: int) -> dict[str, Any]:
         "feature_flags": {
             "iris": True,
             "webhooks": True,
-            **dict.fromkeys(("llm", "bigquery", "redis", "access_control"), False),
+            "cache": runtime.answers.is_on,
+            "redis": bool(runtime.settings.redis_url),
+            "access_control": runtime.settings.auth == "required",
+            **dict.fromkeys(("llm", "bigquery"), False),
         },
     }
 
