@@ -64,6 +64,17 @@ def resolved_between(session: Session, project_id: str, since: datetime, until: 
     return _read(session, _f.project_id == project_id, *within, _f.status == "resolved", _f.branch == "")
 
 
+def resolved_by(session: Session, project_id: str, commits: Collection[str]) -> list[NewFinding]:
+    """Return what was resolved on the default branch by an analysis of some commits, the worst first."""
+    ranges = [
+        _f.resolved_at.between(row.created_at, row.finished_at)
+        for row in session.execute(_of_commits(project_id, commits))
+        if row.finished_at is not None
+    ]
+    mine = (_f.project_id == project_id, _f.status == "resolved", _f.branch == "")
+    return _read(session, *mine, sa.or_(*ranges)) if ranges else []
+
+
 def _of_commits(project_id: str, commits: Collection[str]) -> sa.Select[tuple[str, datetime, datetime]]:
     return (
         sa.select(analyses.c.id, analyses.c.created_at, analyses.c.finished_at)

@@ -113,6 +113,18 @@ def test_what_was_resolved_since_the_deployment_before_went_with_it(service: Ser
     assert made["risk"]["reasons"]
 
 
+def test_what_an_analysis_of_its_commit_found_resolved_went_with_it(service: Service) -> None:
+    service.write("old.py", "eval(input())\n")
+    service.analyze(project="shop")
+    now = clock.now()
+    _deploy(service, "a" * 40, now - 2 * HOUR)
+    made = _deploy(service, "b" * 40, now - HOUR)
+    service.write("old.py", "x = 1\n")
+    service.analyze(project="shop", commit_hash="b" * 40)
+    told = service.get(f"/deployments/{made['id']}")
+    assert {one["file_path"] for one in told["resolved"]} == {"old.py"}
+
+
 def test_who_deployed_is_said_or_is_who_tells(idle: Service) -> None:
     said = _deploy(idle, "a" * 40, None, deployed_by="ada")
     assert (said["deployed_by"], said["risk"]["level"]) == ("ada", "unknown")

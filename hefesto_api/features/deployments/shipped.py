@@ -46,8 +46,9 @@ def shipped(
     if before is None:
         first = {"resolved": [], "resolved_total": 0, "risk": risk.assess({}, None, is_first=True)}
         return told | _standing(session, record, most) | first
-    found = _came(session, record, before, commits)
-    gone = _gone(session, record, before)
+    hashes = {one.hash for one in commits or ()} | ({record.commit_hash} if record.commit_hash else set())
+    found = _came(session, record, before, hashes, commits_known=commits is not None)
+    gone = _gone(session, record, before, hashes)
     standing = _by_severity(one for one in found if risk.stands(one.status))
     return told | {
         "findings": [_finding(one) for one in found[:most]],
@@ -88,23 +89,35 @@ def _commits(
 
 
 def _came(
-    session: Session, record: DeploymentRecord, before: DeploymentRecord, commits: list[IndexedCommit] | None
+    session: Session,
+    record: DeploymentRecord,
+    before: DeploymentRecord,
+    hashes: Collection[str],
+    *,
+    commits_known: bool,
 ) -> list[NewFinding]:
-    hashes = {one.hash for one in commits or ()} | ({record.commit_hash} if record.commit_hash else set())
     by_commit = deployment_findings.first_seen_by(session, record.project_id, hashes)
     by_time = deployment_findings.first_seen_between(
         session, record.project_id, before.deployed_at, record.deployed_at
     )
-    known = {None, *hashes} if commits is not None else None
+    known = {None, *hashes} if commits_known else None
     mine = [one for one in by_time if not one.branch and (known is None or one.commit_hash in known)]
-    found = {one.id: one for one in (*by_commit, *mine)}
-    return sorted(found.values(), key=lambda one: (-one.severity_rank, one.id))
+    return _worst_first((*by_commit, *mine))
 
 
-def _gone(session: Session, record: DeploymentRecord, before: DeploymentRecord) -> list[NewFinding]:
-    """Return what was resolved after the deployment before and up to this one."""
+def _gone(
+    session: Session, record: DeploymentRecord, before: DeploymentRecord, hashes: Collection[str]
+) -> list[NewFinding]:
+    """Return what was resolved after the deployment before and up to this one, or by analyses of commits."""
     since, until = before.deployed_at, record.deployed_at
-    return deployment_findings.resolved_between(session, record.project_id, since, until)
+    by_time = deployment_findings.resolved_between(session, record.project_id, since, until)
+    by_commit = deployment_findings.resolved_by(session, record.project_id, hashes)
+    return _worst_first((*by_commit, *by_time))
+
+
+def _worst_first(some: Iterable[NewFinding]) -> list[NewFinding]:
+    found = {one.id: one for one in some}
+    return sorted(found.values(), key=lambda one: (-one.severity_rank, one.id))
 
 
 def _by_severity(found: Iterable[NewFinding]) -> dict[str, int]:
