@@ -16,6 +16,7 @@ const SPANS: [number, string][] = [
   [168, "7 d"],
 ];
 const FEW = 12;
+const HOUR_MS = 3_600_000;
 
 export function DeploymentPage({ id }: { id: string }) {
   const hours = SPANS.find(([one]) => String(one) === route.value.query.get("hours"))?.[0] ?? 24;
@@ -200,7 +201,11 @@ function Files({ of }: { of: Changes | null }) {
               {many(one.commits, "commit")}
             </span>
             <span class="figure lines-changed">
-              <ins>+{count(one.lines_added)}</ins> <del>−{count(one.lines_removed)}</del>
+              {one.lines_added + one.lines_removed ? (
+                <>
+                  <ins>+{count(one.lines_added)}</ins> <del>−{count(one.lines_removed)}</del>
+                </>
+              ) : null}
             </span>
             <span class="weight" aria-hidden="true">
               <i class="c-good" style={{ width: `${(one.lines_added / most) * 100}%` }} />
@@ -223,7 +228,11 @@ function Verdicts({ of }: { of: Shipped }) {
     <section aria-labelledby="verdicts">
       <h2 id="verdicts">How it went</h2>
       {of.verdicts.length === 0 ? (
-        <p class="quiet">The first verdict comes an hour after it was deployed.</p>
+        <p class="quiet">
+          {Date.now() - Date.parse(of.deployed_at) < HOUR_MS
+            ? "The first verdict comes an hour after it was deployed."
+            : "The first verdict is about to be given."}
+        </p>
       ) : (
         <ul class="lines verdicts">
           {of.verdicts.map((one) => (

@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 
 import { get, post, remove } from "../api";
 import { useData } from "../data";
-import { count, many, moment, percent, short, words } from "../format";
+import { count, many, moment, percent, words } from "../format";
 import { DELIVERY_STATUSES, EVENTS, type Delivery, type Health, type Told, type Webhook } from "../outgoing";
 import { Latency } from "../pieces/latency";
 import { useListKeys } from "../pieces/listkeys";
@@ -14,7 +14,7 @@ import { Modal } from "../pieces/modal";
 import { SecretDialog } from "../pieces/secret";
 import { Strip } from "../pieces/strip";
 import { complain, tell } from "../pieces/toast";
-import { In, useSoon } from "../pieces/until";
+import { In, milliseconds, useSoon } from "../pieces/until";
 import { StateMark } from "../pieces/verdict";
 import { change, go, route, to } from "../route";
 import type { Pagination } from "../types";
@@ -125,8 +125,8 @@ function Condition({ of }: { of: Health }) {
       <Strip of={of.attempt_log} most={30} />
       <dl class="condition">
         <Fact label="success rate">{of.success_rate === null ? "not tried" : percent(of.success_rate)}</Fact>
-        <Fact label="half within">{of.p50_ms === null ? "–" : `${short(of.p50_ms)} ms`}</Fact>
-        <Fact label="95 % within">{of.p95_ms === null ? "–" : `${short(of.p95_ms)} ms`}</Fact>
+        <Fact label="half within">{of.p50_ms === null ? "–" : milliseconds(of.p50_ms)}</Fact>
+        <Fact label="95 % within">{of.p95_ms === null ? "–" : milliseconds(of.p95_ms)}</Fact>
         <Fact label="failed in a row">{count(of.consecutive_failures)}</Fact>
         <Fact label="last success">{of.last_success_at ? <>{ago(of.last_success_at)} ago</> : "never"}</Fact>
         <Fact label="last failure">{of.last_failure_at ? <>{ago(of.last_failure_at)} ago</> : "never"}</Fact>
@@ -333,7 +333,7 @@ function Log({ of }: { of: Delivery }) {
                   {one.status_code ?? "none"}
                   {one.error ? <span class="quiet"> {one.error}</span> : null}
                 </td>
-                <td class="figure">{short(one.response_ms)} ms</td>
+                <td class="figure">{milliseconds(one.response_ms)}</td>
               </tr>
             ))}
           </tbody>

@@ -4,14 +4,14 @@ import { useRef, useState } from "preact/hooks";
 
 import { get, patch, post } from "../api";
 import { useData } from "../data";
-import { count, percent, short } from "../format";
+import { count, many, percent } from "../format";
 import type { Health, Told, Webhook } from "../outgoing";
 import { useListKeys } from "../pieces/listkeys";
 import { Empty, Failure, Waiting } from "../pieces/marks";
 import { SecretDialog } from "../pieces/secret";
 import { Strip } from "../pieces/strip";
 import { complain, tell } from "../pieces/toast";
-import { In, useSoon } from "../pieces/until";
+import { In, milliseconds, useSoon } from "../pieces/until";
 import { StateMark } from "../pieces/verdict";
 import { change, go, project, route, to } from "../route";
 import type { Pagination } from "../types";
@@ -151,7 +151,7 @@ function Row({ of, health, here, changed }: { of: Webhook; health: Health | unde
         </a>
         <StateMark of={of.health_status} as={of.is_active ? of.health_status : "paused"} />
         <span class="quiet">
-          {hostOf(of.url)} · {of.format} · {of.events.length ? `${of.events.length} kinds of events` : "all events"}
+          {hostOf(of.url)} · {of.format} · {of.events.length ? many(of.events.length, "kind of event", "kinds of events") : "all events"}
           {of.project ? ` · ${of.project}` : ""}
         </span>
       </div>
@@ -163,7 +163,7 @@ function Row({ of, health, here, changed }: { of: Webhook; health: Health | unde
         </div>
         <div>
           <dt>p95</dt>
-          <dd class="figure">{health?.p95_ms == null ? "–" : `${short(health.p95_ms)} ms`}</dd>
+          <dd class="figure">{health?.p95_ms == null ? "–" : milliseconds(health.p95_ms)}</dd>
         </div>
         <div>
           <dt>waiting</dt>

@@ -1,10 +1,11 @@
 // How long each of the latest attempts took, and which failed.
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { moment, percent, short } from "../format";
+import { moment, percent } from "../format";
 import type { Health } from "../outgoing";
 import { picture, save } from "./chart";
 import { toldOf } from "./strip";
+import { milliseconds } from "./until";
 
 const HEIGHT = 130;
 const LEFT = 44;
@@ -131,7 +132,7 @@ export function Latency({ of, name }: { of: Health; name: string }) {
             </span>
             <span>
               {of.success_rate === null ? "not tried" : `${percent(of.success_rate)} succeeded`}
-              {of.p50_ms === null ? "" : `, half within ${short(of.p50_ms)} ms`}
+              {of.p50_ms === null ? "" : `, half within ${milliseconds(of.p50_ms)}`}
             </span>
             {tries[0] ? <span>since {moment(tries[0].at)}</span> : null}
           </>

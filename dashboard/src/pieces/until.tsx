@@ -1,9 +1,14 @@
-// How long until something, and reading again while something is about to happen.
+// How long something took, how long until it is, and reading again while something is about to happen.
 import { useEffect, useState } from "preact/hooks";
 
 import { moment, since } from "../format";
 
 const SOON_MS = 3_000;
+
+/** As many digits as tell something: `3.4 ms`, `38 ms`, `1.2 s`. */
+export function milliseconds(value: number): string {
+  return value >= 1000 ? `${(value / 1000).toFixed(1)} s` : value >= 10 ? `${Math.round(value)} ms` : `${value.toFixed(1)} ms`;
+}
 
 export function In({ at }: { at: string }) {
   const [now, setNow] = useState(Date.now());

@@ -1,6 +1,5 @@
 // How something does, by a shape, a colour and a word: any one of them is enough.
-import { words } from "../format";
-import { tail } from "../format";
+import { tail, words } from "../format";
 import type { AlertAfter, Risk, Shipped } from "../outgoing";
 
 const SHAPES: Record<string, string> = {
@@ -37,7 +36,11 @@ export function VerdictMark({ of }: { of: Shipped }) {
   if (last) {
     return <StateMark of={last.verdict} />;
   }
-  return <StateMark of="watching" as={of.impact.new_alerts ? "new alerts" : "being watched"} />;
+  const fresh = of.impact.new_by_severity;
+  if (!of.impact.new_alerts) {
+    return <StateMark of="watching" as="being watched" />;
+  }
+  return <StateMark of={fresh.CRITICAL ? "failing" : fresh.HIGH || fresh.MEDIUM ? "degraded" : "watching"} as="new alerts" />;
 }
 
 const STEPS = { unknown: 0, low: 1, medium: 2, high: 3 };
