@@ -15,6 +15,7 @@ const KEYS: [string, string][] = [
   ["*", "select all, or none"],
   ["a", "acknowledge"],
   ["i", "ignore"],
+  ["I", "ignore with a reason, or for a time"],
   ["r", "resolve; replay a delivery"],
   ["n", "new webhook"],
   ["e", "change the webhook"],

@@ -9,6 +9,7 @@ const POLL_MS = 2_000;
 const STREAMED_POLL_MS = 30_000;
 const RETRY_MS = 5_000;
 const TOGETHER_MS = 150;
+const REST_MS = 1_200;
 const SILENCE_MS = 75_000; // the service says something every 30 s
 const QUIET = new Set(["heartbeat", "snapshot", "metrics_update"]);
 const MEASURES = new Set(["metrics_update", "anomaly_detected"]);
@@ -24,6 +25,7 @@ export const link = signal<Link>("polling");
 let streamed = false;
 let pausedUntil = 0;
 let soon = 0;
+let later = 0;
 let lastId = "";
 
 /** Hold back until the service has time for us again. */
@@ -143,6 +145,13 @@ function take(event: string): void {
   }
   if (MEASURES.has(kind)) {
     measured.value++;
+  }
+  if (kind === "alert_updated" && !later) {
+    // Occurrences are told of once a second at most: what came in the rest of it is seen by looking again.
+    later = window.setTimeout(() => {
+      later = 0;
+      pulse.value++;
+    }, REST_MS);
   }
   if (!QUIET.has(kind) && !soon) {
     soon = window.setTimeout(() => {

@@ -162,6 +162,7 @@ export interface FindingDetail extends Finding {
   cwe: number[];
   end_line: number;
   reason: string | null;
+  ignored_until: string | null;
   updated_by: string | null;
   ownership?: { owners: string[] };
   incidents: { alert_id?: string; error_type?: string; timestamp?: string }[];

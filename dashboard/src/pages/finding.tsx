@@ -2,7 +2,7 @@
 import { useEffect } from "preact/hooks";
 
 import { useData } from "../data";
-import { percent, words } from "../format";
+import { moment, percent, words } from "../format";
 import { Code } from "../pieces/code";
 import { History } from "../pieces/history";
 import { Failure, Place, SeverityMark, StatusMark, Waiting } from "../pieces/marks";
@@ -12,11 +12,13 @@ import type { CodeContext, FindingDetail } from "../types";
 interface Panel {
   id: string;
   decide: (status: string) => void;
+  /** Asks why and for how long it is to be ignored. */
+  ask: () => void;
   /** Changes when a decision was made. */
   version: string;
 }
 
-export function FindingPanel({ id, decide, version }: Panel) {
+export function FindingPanel({ id, decide, ask, version }: Panel) {
   const read = useData<FindingDetail>(`/findings/${encodeURIComponent(id)}`);
   useEffect(read.reload, [version]);
   const of = read.stale ? null : read.data;
@@ -26,12 +28,12 @@ export function FindingPanel({ id, decide, version }: Panel) {
         <span aria-hidden="true">×</span>
         <span class="hidden">Close</span>
       </button>
-      {of ? <Body of={of} decide={decide} /> : read.error ? <Failure error={read.error} /> : <Waiting />}
+      {of ? <Body of={of} decide={decide} ask={ask} /> : read.error ? <Failure error={read.error} /> : <Waiting />}
     </aside>
   );
 }
 
-function Body({ of, decide }: { of: FindingDetail; decide: (status: string) => void }) {
+function Body({ of, decide, ask }: { of: FindingDetail; decide: (status: string) => void; ask: () => void }) {
   const owners = of.ownership?.owners ?? [];
   return (
     <>
@@ -53,6 +55,9 @@ function Body({ of, decide }: { of: FindingDetail; decide: (status: string) => v
             </button>
             <button type="button" onClick={() => decide("ignored")}>
               Ignore
+            </button>
+            <button type="button" aria-haspopup="dialog" onClick={ask}>
+              Ignore…
             </button>
             <button type="button" onClick={() => decide("resolved")}>
               Resolve
@@ -81,6 +86,18 @@ function Body({ of, decide }: { of: FindingDetail; decide: (status: string) => v
           <dt>project</dt>
           <dd>{of.project}</dd>
         </div>
+        {of.reason ? (
+          <div>
+            <dt>reason</dt>
+            <dd>{words(of.reason)}</dd>
+          </div>
+        ) : null}
+        {of.ignored_until ? (
+          <div>
+            <dt>ignored until</dt>
+            <dd>{of.ignored_until === "incident" ? "it appears in an incident" : moment(of.ignored_until)}</dd>
+          </div>
+        ) : null}
         {of.cwe.length ? (
           <div>
             <dt>weakness</dt>

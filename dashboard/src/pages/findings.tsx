@@ -5,6 +5,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get, patch } from "../api";
 import { useData } from "../data";
 import { count, many, words } from "../format";
+import { IgnoreDialog, type Ignoring } from "../pieces/ignore";
 import { Empty, Failure, Place, SeverityMark, Since, StatusMark, Waiting } from "../pieces/marks";
 import { complain, tell, undo } from "../pieces/toast";
 import { change, project, route } from "../route";
@@ -38,6 +39,7 @@ export function FindingsPage() {
   const moved = useSignal(new Map<string, string>());
   const picked = useSignal(new Set<string>());
   const at = useSignal(0);
+  const asking = useSignal<string[] | null>(null);
   const rows = useRef<HTMLUListElement>(null);
 
   const later = more.path === path ? more : { path, items: [], next: null };
@@ -80,7 +82,7 @@ export function FindingsPage() {
     }
   }, [path, next, later.items]);
 
-  async function decide(ids: string[], status: string, back = true): Promise<void> {
+  async function decide(ids: string[], status: string, back = true, how: Ignoring = {}): Promise<void> {
     if (ids.length === 0) {
       return;
     }
@@ -91,7 +93,7 @@ export function FindingsPage() {
     moved.value = new Map([...moved.value, ...ids.map((id) => [id, status] as const)]);
     picked.value = new Set();
     try {
-      const told = await patch<{ failed: number; results: { id: string; success: boolean }[] }>("/findings", { ids, status });
+      const told = await patch<{ failed: number; results: { id: string; success: boolean }[] }>("/findings", { ids, status, ...how });
       const done = ids.length - told.failed;
       if (told.failed) {
         stay(told.results.filter((one) => !one.success).map((one) => one.id));
@@ -116,6 +118,7 @@ export function FindingsPage() {
     x: () => toggle(marked()?.id),
     a: () => void decide(chosen(), "acknowledged"),
     i: () => void decide(chosen(), "ignored"),
+    I: () => ask(chosen()),
     r: () => void decide(chosen(), "resolved"),
     o: () => change({ finding: marked()?.id ?? "" }, false),
     Enter: () => change({ finding: marked()?.id ?? "" }, false),
@@ -159,6 +162,10 @@ export function FindingsPage() {
     }
   }, [at.value, items.length]);
 
+  function ask(ids: string[]): void {
+    asking.value = ids.length ? ids : null;
+  }
+
   function toggle(id: string | undefined): void {
     if (id) {
       const made = new Set(picked.value);
@@ -186,6 +193,9 @@ export function FindingsPage() {
           </button>
           <button type="button" disabled={!here} onClick={keys["i"]}>
             Ignore <kbd>i</kbd>
+          </button>
+          <button type="button" disabled={!here} aria-haspopup="dialog" title="Ignore with a reason, or for a time (Shift+I)" onClick={keys["I"]}>
+            Ignore… <kbd>I</kbd>
           </button>
           <button type="button" disabled={!here} onClick={keys["r"]}>
             Resolve <kbd>r</kbd>
@@ -226,7 +236,14 @@ export function FindingsPage() {
           </button>
         ) : null}
       </div>
-      {open ? <FindingPanel id={open} decide={(status) => void decide([open], status)} version={moved.value.get(open) ?? ""} /> : null}
+      {open ? <FindingPanel id={open} decide={(status) => void decide([open], status)} ask={() => ask([open])} version={moved.value.get(open) ?? ""} /> : null}
+      {asking.value ? (
+        <IgnoreDialog
+          ids={asking.value}
+          done={(how) => void decide(asking.value ?? [], "ignored", true, how)}
+          close={() => (asking.value = null)}
+        />
+      ) : null}
     </div>
   );
 }

@@ -2,6 +2,7 @@
 import { useData } from "../data";
 import { count, short, words } from "../format";
 import { Chart } from "../pieces/chart";
+import { Hotspots } from "../pieces/hotspots";
 import { Empty, Failure, Place, Waiting } from "../pieces/marks";
 import { change, project, route, to } from "../route";
 import type { Point, Summary } from "../types";
@@ -77,10 +78,10 @@ export function QualityPage() {
         />
         <Files of={of} />
       </div>
+      <Hotspots days={days} within={within} />
     </div>
   );
 }
-
 
 /** Leave out the days before anything was known, but for a week's worth. */
 function sinceTheFirst(points: Point[]): Point[] {

@@ -1,13 +1,18 @@
 // How often an alert occurred, with the deployments of its project as lines between the bars.
+import { useRef } from "preact/hooks";
+
 import { useData } from "../data";
 import { count, hash, many, moment } from "../format";
 import type { Timeline } from "../types";
+import { csv, Keep } from "./keep";
+import "./rate.css";
 
 const HEIGHT = 56;
 const WIDTH = 1000;
 
 export function Rate({ id }: { id: string }) {
   const read = useData<Timeline>(`/alerts/${id}/timeline`);
+  const drawn = useRef<SVGSVGElement>(null);
   const of = read.stale ? null : read.data;
   if (!of || of.total < 2) {
     return null; // one occurrence is no course
@@ -20,8 +25,11 @@ export function Rate({ id }: { id: string }) {
   const name = (one: Timeline["deployments"][number]) => one.release ?? hash(one.commit_hash ?? "");
   return (
     <section class="rate" aria-labelledby="rate">
-      <h2 id="rate">Rate</h2>
-      <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={told(of)}>
+      <header>
+        <h2 id="rate">Rate</h2>
+        <Keep title="Rate" table={() => table(of)} drawn={() => drawn.current} />
+      </header>
+      <svg ref={drawn} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={told(of)}>
         {of.buckets.map((one) =>
           one.count ? (
             <rect
@@ -48,6 +56,14 @@ export function Rate({ id }: { id: string }) {
       </p>
     </section>
   );
+}
+
+/** What was counted, and among it what was deployed. */
+function table(of: Timeline): string {
+  const counted = of.buckets.map((one) => [one.start, one.count, null, null]);
+  const deployed = of.deployments.map((one) => [one.deployed_at, null, one.release, one.commit_hash]);
+  const rows = [...counted, ...deployed].sort((one, other) => Date.parse(String(one[0])) - Date.parse(String(other[0])));
+  return csv([["time", "occurrences", "deployed_release", "deployed_commit"], ...rows]);
 }
 
 function told(of: Timeline): string {
