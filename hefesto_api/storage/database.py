@@ -29,6 +29,9 @@ _SCHEMES = {
     "sqlite": "sqlite",
 }
 _LOOK_AGAIN = 0.002  # seconds
+# After these SQLite's connections are made anew: one that was opened while the file could not be written
+# stays as it is for ever, and one of a file that was replaced goes on with the old one.
+_RENEWING = frozenset({"damaged", "io_error", "read_only", "unreachable"})
 
 
 class Witness(Protocol):
@@ -64,6 +67,7 @@ class Database:
         self.url = url
         self.witness: Witness | None = None
         self.observer: Observer | None = None
+        self._was_refused = False  # whether SQLite's files can be written is looked at before the next write
         self.met_damage = False  # a statement was told that the file is damaged (`storage.integrity`)
         self.bell: Callable[[], None] | None = None
         self.dispatch: Callable[[Sequence[str]], None] | None = None
@@ -135,12 +139,15 @@ class Database:
         """Open the session that may write, under the eyes of the observer."""
         asked = time.perf_counter()
         try:
+            if self._was_refused:
+                sqlite.expect_writable(self.url)
             with self._writing(durable=durable) as session:
                 opened = time.perf_counter()
                 yield session
         except StorageError as error:
             self._notice(error)
             raise
+        self._was_refused = False
         if self.observer is not None:
             self.observer.wrote(opened - asked, time.perf_counter() - opened)
 
@@ -150,6 +157,9 @@ class Database:
         self.met_damage = self.met_damage or reason == "damaged"
         if self.observer is not None:
             self.observer.failed(reason)
+        if self.is_sqlite and reason in _RENEWING:
+            self._was_refused = True
+            self.close()
 
     @contextmanager
     def _writing(self, *, durable: bool) -> Iterator[Session]:

@@ -78,6 +78,22 @@ def create_file(url: sa.URL) -> None:
         raise StorageError(message, service="database", reason="unreachable") from error
 
 
+def expect_writable(url: sa.URL) -> None:
+    """Make sure that the files can be opened to be written, where lately they could not.
+
+    SQLite finds that out, too: on a WAL that it cannot write it tries for ten seconds. Raises StorageError.
+    """
+    path = Path(url.database or "")
+    for file in (path, path.with_name(f"{path.name}-wal")):
+        try:
+            os.close(os.open(file, os.O_RDWR | os.O_CLOEXEC))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            message = f"The database cannot be written to: {error.strerror}."
+            raise StorageError(message, service="database", reason="read_only") from error
+
+
 def _prepare_writer(connection: Any, _record: Any) -> None:
     _prepare(connection)
     connection.execute("PRAGMA cache_size=-16384")

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hefesto_api import settings as all_settings
 from hefesto_api.adapters.watch import Watch
 from hefesto_api.app import create_app
+from hefesto_api.domain import clock
 from hefesto_api.features.health import service
-from hefesto_api.storage import jobs
+from hefesto_api.storage import jobs, workers
 from hefesto_api.version import __version__
 from tests.answers import data_of, error_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from flask import Flask
     from flask.testing import FlaskClient
     from hefesto_api.runtime import Runtime
@@ -126,6 +129,56 @@ def test_a_public_open_service_is_warned_of(make_app: Any, tmp_path: Path) -> No
     assert "HEFESTO_AUTH" in data_of(app.test_client().get("/health/deep"))["warnings"][0]
 
 
+def queue_of(client: FlaskClient) -> Any:
+    return data_of(client.get("/health/deep"))["checks"]["queue"]
+
+
+def test_a_queue_that_nobody_works_off_is_told(client: FlaskClient, runtime: Runtime) -> None:
+    with runtime.db.write() as session:
+        jobs.enqueue(session, "old", {}, run_at=clock.now() - timedelta(minutes=6))
+        jobs.enqueue(session, "new", {})
+    told = queue_of(client)
+    assert (told["status"], told["details"]["reason"]) == ("degraded", "no_worker")
+    with runtime.db.write() as session:
+        workers.register(session, "here", 1, 1)
+    assert queue_of(client)["details"]["reason"] == "stuck"
+
+
+def scratch(path: Path, table: str) -> None:
+    """Write what means nothing over the first page of a table."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (root,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((root - 1) * size)
+        file.write(b"\x5a" * size)
+
+
+def test_a_damaged_page_is_told_with_the_remedy(client: FlaskClient, runtime: Runtime) -> None:
+    assert client.get("/health/deep").status_code == 200
+    client.post("/api/v1/projects", json={"slug": "shop"})
+    path = Path(str(runtime.db.url.database))
+    runtime.db.close()
+    scratch(path, "projects")
+    refused = client.get("/api/v1/projects")
+    assert refused.status_code == 503
+    assert error_of(refused, "STORAGE_ERROR")["reason"] == "damaged"
+    deep = client.get("/health/deep")
+    details = data_of(deep)["checks"]["database"]["details"]
+    assert (deep.status_code, details["reason"]) == (503, "damaged")
+    assert "hefesto db restore" in details["remedy"]
+    assert "hefesto_database_damaged 1.0" in client.get("/metrics").text
+    assert 'hefesto_database_errors_total{reason="damaged"}' in client.get("/metrics").text
+
+
+def test_damage_that_nobody_has_met_is_found_by_looking(client: FlaskClient, runtime: Runtime) -> None:
+    scratch(Path(str(runtime.db.url.database)), "users")
+    deep = client.get("/health/deep")
+    assert deep.status_code == 503
+    assert data_of(deep)["checks"]["database"]["details"]["problems"]
+
+
 def test_a_dead_job_degrades_the_queue(client: FlaskClient, runtime: Runtime) -> None:
     with runtime.db.write() as session:
         jobs.enqueue(session, "sweep", {})
@@ -158,7 +211,7 @@ def test_metrics_count_by_template_and_never_by_path(client: FlaskClient) -> Non
         'endpoint="/api/v1/system/jobs/<uuid:job_id>/retry",method="POST",status="404"} 1.0',
         'hefesto_http_request_duration_seconds_count{endpoint="unknown",method="GET"} 1.0',
         f'hefesto_build_info{{version="{__version__}"}} 1.0',
-        'hefesto_queue_depth{kind="all"} 0.0',
+        'hefesto_queue_depth{kind="analysis"} 0.0',
     ]
     for line in expected:
         assert line in text

@@ -197,7 +197,10 @@ def test_the_check_says_what_is_wrong(
     script = HOME / "deploy" / "checks" / "hefesto-check"
     done = subprocess.run(
         [str(script), "deep", answering],
-        env={"PATH": "/usr/bin:/bin", "HEFESTO_CHECK_TEXTFILE": str(tmp_path)}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env={"PATH": "/usr/bin:/bin", "HEFESTO_CHECK_TEXTFILE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert (done.returncode, said in done.stderr) == (status, True), done.stderr
     assert f'{{kind="deep"}} {status}' in (tmp_path / "hefesto_check_deep.prom").read_text()

@@ -47,7 +47,7 @@ def _storage(runtime: Runtime) -> Iterator[Now]:
     with runtime.db.read() as session:
         standing = jobs.standing(session)
         waiting = deliveries.waiting(session)
-        alive = len(workers.alive(session, system_service.ALIVE_SECONDS))
+        alive = len(workers.alive(session, service.ALIVE_SECONDS))
     kinds = sorted({*KINDS, *(kind for kind, _ in standing)})
 
     def told(status: str, part: int) -> dict[tuple[str, ...], float]:

@@ -13,7 +13,7 @@ from msgspec import Struct
 from hefesto_api.analyzers import registry
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError
-from hefesto_api.storage import audit, audit_check, deliveries, jobs, migrate, webhooks
+from hefesto_api.storage import audit, audit_check, deliveries, jobs, migrate, webhooks, workers
 from hefesto_api.version import __version__
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ HEALTHY, DEGRADED, UNHEALTHY, DISABLED = "healthy", "degraded", "unhealthy", "di
 _SERVICE_WORDS = {HEALTHY: "OK", DEGRADED: "DEGRADED", UNHEALTHY: "DOWN", DISABLED: "DISABLED"}
 _STALE_SECONDS = 300.0
 _LEAST_FREE = 0.05
+_LEAST_MEMORY = 0.02
+ALIVE_SECONDS = 90.0  # since a worker's latest sign of life
 # What each analyzer needs: it works with all of its parts, and in part with one.
 _PARTS = {
     "complexity": ("tree_sitter",),
@@ -179,15 +181,18 @@ def _database(runtime: Runtime) -> tuple[str, dict[str, Any]]:
 def _queue(runtime: Runtime) -> tuple[str, dict[str, Any]]:
     with runtime.db.read() as session:
         counts = jobs.counts(session)
-        waiting = jobs.page(session, status="queued", limit=1)
-    oldest = (clock.now() - waiting[0].run_at).total_seconds() if waiting else 0.0
+        _, oldest = jobs.waiting(session)
+        alive = len(workers.alive(session, ALIVE_SECONDS))
     details = {
         "queued": counts.get("queued", 0),
         "running": counts.get("running", 0),
         "dead": counts.get("dead", 0),
+        "oldest_due_seconds": round(oldest, 3),
+        "workers": alive,
     }
-    late = oldest > _STALE_SECONDS or details["dead"] > 0
-    return (DEGRADED if late else HEALTHY), details
+    if oldest > _STALE_SECONDS:
+        return DEGRADED, {**details, "reason": "stuck" if alive else "no_worker"}
+    return (DEGRADED, {**details, "reason": "dead_jobs"}) if details["dead"] else (HEALTHY, details)
 
 
 def _analyzers(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
@@ -224,7 +229,7 @@ def _memory(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
         "total_bytes": pages[1] * size,
         "process_bytes": resident_bytes(),
     }
-    return HEALTHY, details
+    return (DEGRADED if pages[0] < pages[1] * _LEAST_MEMORY else HEALTHY), details
 
 
 def resident_bytes() -> int:

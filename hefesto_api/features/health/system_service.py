@@ -8,7 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import audit, clock
-from hefesto_api.features.health.service import resident_bytes
+from hefesto_api.features.health.service import ALIVE_SECONDS, resident_bytes
 from hefesto_api.storage import anomalies, executions, jobs, migrate, schedules, workers
 from hefesto_api.version import __version__
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
 
 _PARTS = ("flask", "flask-smorest", "marshmallow", "sqlalchemy", "gunicorn", "ruff", "tree-sitter")
-ALIVE_SECONDS = 90.0
 _SHOWN = ("queued", "running", "dead")
 
 
