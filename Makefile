@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces load slow soak busy bench kill clean
+.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces load slow soak busy bench kill faults clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -107,6 +107,9 @@ lock: ## Renew the lock files (needs uv)
 	uv pip compile requirements/build.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements/build.txt
 	uv pip compile requirements/binary.in --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -o requirements/binary.txt
 	uv pip compile setup.cfg --universal --python-version 3.11 --extra dev --generate-hashes --no-emit-index-url --no-emit-find-links --no-header --upgrade --quiet -c requirements/runtime.txt -o requirements/dev.txt
+
+faults: .stamps/dev ## Plant hard faults under the running service: full disk, read-only, damaged page, clock (needs root)
+	$(BIN)/python -m benchmarks.faults
 
 clean: ## Remove what was built (never instance/)
 	rm -rf $(VENV) .stamps dashboard/node_modules hefesto_api/web/pages/app build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .coverage*

@@ -147,7 +147,10 @@ def answer_domain_error(error: HefestoError) -> Answer:
     """Answer an error that the domain has a word for."""
     status = getattr(error, "status", None) or STATUS[error.code]
     if status >= 500:
-        logs.of("errors").error("request_failed", code=error.code, exc_info=error)
+        # Of what has a known reason there are thousands while a disk is full: it needs no traceback.
+        reason = error.details.get("reason") if status == 503 else None
+        known = {"reason": reason} if reason not in {None, "failed"} else {"exc_info": error}
+        logs.of("errors").error("request_failed", code=error.code, **known)
     details = {"errors": [], **error.details} if error.code == "VALIDATION_ERROR" else error.details
     headers = getattr(error, "headers", None)
     return failure(error.code, error.message, details, status=status, headers=headers)
