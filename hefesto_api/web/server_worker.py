@@ -62,6 +62,7 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
             self._most_body = runtime.settings.max_upload_mb << 20
             most = self.cfg.worker_connections - _SPARE
             self.crowd = Crowd(most, MOST_OF_EACH, runtime.settings.trusted_proxies)
+        _settle(self.cfg)
         super().run()
 
     def handle_exit(self, sig: Any, frame: Any) -> None:
@@ -274,3 +275,10 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
     def _runtime(self) -> Any:
         application = getattr(self, "wsgi", None)  # there is none while it is loaded
         return getattr(application, "extensions", {}).get(context.KEY)
+
+
+def _settle(config: Any) -> None:
+    """Make gunicorn's settings plain attributes: it looks each up by a function, some thirty a request."""
+    computed = dir(type(config))
+    known = config.settings.items()
+    config.__dict__.update({name: one.get() for name, one in known if name not in computed})
