@@ -170,6 +170,7 @@ function Sessions() {
                 about="Whoever uses it is out at once."
                 does={async () => {
                   await remove(`/auth/sessions/${one.id}`);
+                  tell(`Ended: ${browser(one.user_agent)} at ${one.ip_address}`);
                   read.reload();
                 }}
               />

@@ -3,6 +3,7 @@ import { useState } from "preact/hooks";
 
 import { get, patch, post, remove } from "../api";
 import { useData } from "../data";
+import { many } from "../format";
 import { Field, Form, Sure, typed, useSending } from "../pieces/form";
 import { Empty, Failure, Waiting } from "../pieces/marks";
 import { tell } from "../pieces/toast";
@@ -87,7 +88,7 @@ function Entry({ of, open, managing, done }: { of: Project; open: boolean; manag
         <span class="sub quiet">
           {of.root_path ? <code>{of.root_path}</code> : "no folder of the server"}
           {of.service_names.length ? ` · services: ${of.service_names.join(", ")}` : ""}
-          {of.path_mappings.length ? ` · ${of.path_mappings.length} path mappings` : ""}
+          {of.path_mappings.length ? ` · ${many(of.path_mappings.length, "path mapping")}` : ""}
         </span>
       </div>
       <div class="acts">
@@ -212,6 +213,7 @@ function Ownership({ slug }: { slug: string }) {
       <h3>Ownership</h3>
       <Form
         of={sending}
+        minor
         act="Who owns it?"
         send={async (read) => {
           const path = encodeURIComponent(typed(read, "path") ?? "");

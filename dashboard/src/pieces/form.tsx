@@ -42,9 +42,11 @@ export function useSending(): Sending {
   };
 }
 
-export function Form({ of, act, send, children }: {
+export function Form({ of, act, send, children, minor = false }: {
   of: Sending;
   act: string;
+  /** Whether there are weightier acts beside it. */
+  minor?: boolean;
   send: (read: FormData) => Promise<void>;
   children: ComponentChildren;
 }) {
@@ -59,7 +61,7 @@ export function Form({ of, act, send, children }: {
     >
       {children}
       <div class="acts">
-        <button type="submit" class="primary" disabled={of.busy}>
+        <button type="submit" class={minor ? "" : "primary"} disabled={of.busy}>
           {of.busy ? "One moment…" : act}
         </button>
         <p class="wrong" role="alert">
