@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import resource
+import shutil
 import socket
 import sqlite3
 from collections import namedtuple
@@ -17,10 +19,12 @@ import pytest
 from click.testing import CliRunner
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
+from hefesto_api.analyzers import registry
 from hefesto_api.cli import main
 from hefesto_api.cli.doctoring import places, working
 from hefesto_api.domain import clock
 from hefesto_api.storage import jobs, sqlite, workers
+from hefesto_api.web import frontend
 from tests.features.conftest import sqlite_template, sqlite_url  # noqa: F401 - fixtures
 from tests.features.test_health import scratch
 
@@ -67,7 +71,7 @@ def clinic(sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
     for name in [name for name in os.environ if name.startswith(("HEFESTO_", "OTEL_"))]:
         monkeypatch.delenv(name)
-    monkeypatch.setattr(places.frontend, "built", lambda: object())
+    monkeypatch.setattr(frontend, "built", lambda: object())
     (tmp_path / "src").mkdir()
     tmp_path.chmod(0o700)
     (tmp_path / "one.db").chmod(0o600)
@@ -94,7 +98,7 @@ def test_nothing_is_made_where_nothing_is(clinic: Clinic) -> None:
         ("settings", {"HEFESTO_ROOT": "/x"}, "HEFESTO_ROOT is not a setting", "unset HEFESTO_ROOT"),
         ("settings", {"HEFESTO_THREADS": "many"}, "HEFESTO_THREADS", "unset HEFESTO_THREADS"),
         ("settings", {"HEFESTO_SECRET_KEY": "short"}, "HEFESTO_SECRET_KEY", "unset HEFESTO_SECRET_KEY"),
-        ("access", {"HEFESTO_AUTH": "open", "HEFESTO_HOST": EVERYWHERE}, "AUTH=open", "HEFESTO_AUTH=required"),
+        ("access", {"HEFESTO_AUTH": "open", "HEFESTO_HOST": EVERYWHERE}, "AUTH=open", "AUTH=required"),
         ("access", {"HEFESTO_AUTH": "open", "HEFESTO_ENV": "production"}, "AUTH=open", "AUTH=required"),
         ("access", {"HEFESTO_HOST": EVERYWHERE}, "not set", "HEFESTO_AUTH=required"),
         ("access", {"HEFESTO_AUTH": "required"}, "no admin", ADMIN),
@@ -150,7 +154,7 @@ def test_a_sqlite_that_damages_files(clinic: Clinic, monkeypatch: pytest.MonkeyP
 
 
 def test_a_disk_that_is_nearly_full(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places.shutil, "disk_usage", lambda _: Usage(100 << 30, 99 << 30, 1 << 30))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100 << 30, 99 << 30, 1 << 30))
     assert "1024 MB left" in clinic.complaints()["disk"]["what"]
 
 
@@ -209,7 +213,7 @@ def test_redis_and_a_broker_that_nobody_answers_at(clinic: Clinic) -> None:
 
 
 def test_a_page_that_was_not_built(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places.frontend, "built", lambda: None)
+    monkeypatch.setattr(frontend, "built", lambda: None)
     assert clinic.complaints()["page"]["cure"] == "make dashboard"
 
 
@@ -219,7 +223,7 @@ def test_few_open_files(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_tool_that_does_not_work(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places.registry, "availability", lambda: {"ruff": "unavailable"})
+    monkeypatch.setattr(registry, "availability", lambda: {"ruff": "unavailable"})
     assert "ruff" in clinic.complaints()["analyzers"]["what"]
 
 
@@ -229,7 +233,7 @@ def test_a_history_that_cannot_be_used(clinic: Clinic) -> None:
 
 
 def test_traces_without_their_library(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working.importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     told = clinic.complaints(OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")
     assert told["programs"]["cure"] == "pip install 'hefesto-api[otel]'"
 
@@ -240,7 +244,7 @@ def test_one_check_that_fails_does_not_end_the_others(
     def broken(_path: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(places.shutil, "disk_usage", broken)
+    monkeypatch.setattr(shutil, "disk_usage", broken)
     clinic.database.chmod(0o644)
     told = clinic.complaints()
     assert "Permission denied" in told["disk"]["what"]
