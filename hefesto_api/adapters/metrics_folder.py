@@ -16,7 +16,7 @@ from pathlib import Path
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "hefesto-metrics-"
-_NAME = re.compile(rf"{_PREFIX}(\d+)-\w+")
+_NAME = re.compile(rf"{_PREFIX}(\d+)-(\d+)-\w+")
 _SHARED = Path("/dev/shm")  # noqa: S108 - a folder of our own, for us alone, within it
 _ROOM = 16 << 20  # bytes that shared memory must have free: 64 kB for each kind of metric in each process
 
@@ -25,7 +25,7 @@ def make() -> Path:
     """Make the folder for this process and its children, and remove those whose makers were killed."""
     for place in _places():
         _sweep(place)
-    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=_places()[0]))
+    return Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{_numbering()}-{os.getpid()}-", dir=_places()[0]))
 
 
 def remove(folder: Path) -> None:
@@ -60,8 +60,18 @@ def _places() -> list[Path]:
 def _sweep(place: Path) -> None:
     for path in place.glob(f"{_PREFIX}*"):
         named = _NAME.fullmatch(path.name)
-        if named and not _is_alive(int(named[1])) and _is_ours(path):
+        if not named or int(named[1]) != _numbering():
+            continue  # containers may share the memory, and then a number of theirs means nobody here
+        if not _is_alive(int(named[2])) and _is_ours(path):
             remove(path)
+
+
+def _numbering() -> int:
+    """Return what tells this numbering of processes from those of other containers."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino
+    except OSError:
+        return 0
 
 
 def _is_ours(path: Path) -> bool:
