@@ -19,6 +19,7 @@ FOLDER = metrics_folder.VARIABLE
 _made: list[Path] = []
 
 worker_class = "hefesto_api.web.server_worker.Worker"
+logger_class = "hefesto_api.web.server_log.Logger"
 limit_request_line = 8190
 limit_request_fields = 100
 limit_request_field_size = 8190
