@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces load slow soak busy bench kill faults clean
+.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces page heartbeats screenshots load slow soak busy bench kill faults clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -86,6 +86,16 @@ fuzz: .stamps/dev ## Fuzz every operation of the running service: 10,000 cases, 
 
 fuzz-traces: .stamps/dev ## Fuzz the reading of stack traces: five million texts (an hour), the worst repeated to 256 KB
 	$(BIN)/python -m benchmarks.traces --inputs 5000000
+
+page: .stamps/dev .stamps/dashboard-dev ## Load every page of the dashboard in Chromium, on Django and stack traces (minutes)
+	$(BIN)/python -m benchmarks.page
+
+heartbeats: .stamps/dev ## Hold the live feed open through nginx for three minutes
+	$(BIN)/python -m benchmarks.heartbeats
+
+screenshots: .stamps/dev .stamps/dashboard-dev ## Take the readme's pictures of the dashboard anew (with Chromium)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r benchmarks/screenshots.txt
+	$(BIN)/python -m benchmarks.screenshots
 
 load: .stamps/dev ## Load by locust and others: a hundred users, storms, batches, 1,000 reads a second (SECONDS=300 as promised)
 	$(BIN)/python -m benchmarks.load --seconds $(or $(SECONDS),60)

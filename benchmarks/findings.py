@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import sqlalchemy as sa
 from hefesto_api.features.findings import selection, service
-from hefesto_api.features.metrics import summary, trends
+from hefesto_api.features.metrics import hotspots, summary, trends
 from hefesto_api.storage import finding_list
 from hefesto_api.storage.findings import findings
 from hefesto_api.web.paging import Page
@@ -118,6 +118,8 @@ def metrics(kind: str, db: Database) -> list[str]:
         "summary of all": lambda: summary.summary(db, {}, None),
         "a year's trends of a project": lambda: trends.trends(db, PROJECT | year, None),
         "a year's trends of all": lambda: trends.trends(db, year, None),
+        "hotspots of a project": lambda: hotspots.tell(db, PROJECT | {"days": 365, "limit": 200}, None),
+        "hotspots of all": lambda: hotspots.tell(db, {"days": 365, "limit": 200}, None),
     }
     missed = []
     for name, work in asked.items():
