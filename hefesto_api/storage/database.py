@@ -170,10 +170,11 @@ class Database:
                 yield session
                 session.commit()
         else:
-            with self._open().writer.begin() as session:
+            with self._open().writer.connect() as session:
                 if not durable:
                     session.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield session
+                postgresql.commit(session)
 
     def _due(self, session: Session, act: audit.Act, before: int) -> list[audit.Note]:
         """Return what the audit log must tell of a transaction: its notes, else that it changes something."""

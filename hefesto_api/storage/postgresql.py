@@ -7,11 +7,34 @@ from importlib.util import find_spec
 import orjson
 import sqlalchemy as sa
 
-from hefesto_api.domain.errors import UsageError
-from hefesto_api.storage.base import dump_json
+from hefesto_api.domain.errors import StorageError, UsageError
+from hefesto_api.storage.base import Session, dump_json
 from hefesto_api.storage.failures import translate
 
 _OPTIONS = "-c timezone=UTC -c idle_in_transaction_session_timeout=60s"
+
+
+class _Pool(sa.QueuePool):
+    """A pool whose own refusal is said in the words of the domain."""
+
+    def connect(self) -> sa.PoolProxiedConnection:
+        """Return a connection; raises StorageError when none comes back in time."""
+        try:
+            return super().connect()
+        except sa.exc.TimeoutError as error:
+            message = "All connections to the database are in use; try again."
+            raise StorageError(message, service="database", reason="busy") from error
+
+
+def commit(session: Session) -> None:
+    """Commit; raises StorageError, which says so where nobody knows whether it was done."""
+    try:
+        session.commit()
+    except StorageError as error:
+        if error.details.get("reason") != "connection_lost":
+            raise
+        message = "The connection to the database was lost while the change was made final: it may be made."
+        raise StorageError(message, service="database", reason="outcome_unknown") from error
 
 
 def engine(url: sa.URL, connections: int, patience: float) -> sa.Engine:
@@ -25,6 +48,7 @@ def engine(url: sa.URL, connections: int, patience: float) -> sa.Engine:
             "options": f"{_OPTIONS} -c lock_timeout={patience * 1000:.0f}",
             "application_name": "hefesto",
         },
+        poolclass=_Pool,
         pool_size=connections,
         max_overflow=connections,
         pool_timeout=patience,
