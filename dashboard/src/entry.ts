@@ -9,8 +9,7 @@ export async function start(): Promise<void> {
     history.replaceState(null, "", location.pathname + location.search);
     await handedOver().catch((failure: unknown) => leave(failure instanceof Error ? failure.message : String(failure)));
   } else if (credentials.value) {
-    // The page need not wait for it: what asks for the answer looks again when it is there.
-    void identify().catch(() => null);
+    await identify().catch(() => null); // what one may not do is then never asked for
   } else if ((await waysIn().catch(() => null))?.required) {
     leave(""); // ask at once, instead of asking for data that nobody is given
   }

@@ -10,6 +10,7 @@ const KEYS: [string, string][] = [
   ["g q", "quality"],
   ["g d", "deployments"],
   ["g w", "webhooks"],
+  ["g s", "system"],
   ["j k", "next, previous in a list"],
   ["x", "select it"],
   ["*", "select all, or none"],

@@ -12,14 +12,15 @@ const TOGETHER_MS = 150;
 const REST_MS = 1_200;
 const SILENCE_MS = 75_000; // the service says something every 30 s
 const QUIET = new Set(["heartbeat", "snapshot", "metrics_update"]);
-const MEASURES = new Set(["metrics_update", "anomaly_detected"]);
 
 export type Link = "live" | "polling" | "offline";
 
 /** Rises whenever something may have changed. */
 export const pulse = signal(0);
-/** Rises whenever the service has measured itself anew. */
+/** Rises whenever numbers of a project have moved. */
 export const measured = signal(0);
+/** Rises whenever a measure has left its band. */
+export const unusual = signal(0);
 export const link = signal<Link>("polling");
 
 let streamed = false;
@@ -143,8 +144,10 @@ function take(event: string): void {
       kind = /"type":\s*"(\w+)"/.exec(line)?.[1] ?? kind;
     }
   }
-  if (MEASURES.has(kind)) {
+  if (kind === "metrics_update") {
     measured.value++;
+  } else if (kind === "anomaly_detected") {
+    unusual.value++;
   }
   if (kind === "alert_updated" && !later) {
     // Occurrences are told of once a second at most: what came in the rest of it is seen by looking again.

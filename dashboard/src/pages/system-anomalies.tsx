@@ -27,7 +27,7 @@ const MOST = 20;
 
 export function Anomalies() {
   const within = project.value ? `&project=${encodeURIComponent(project.value)}` : "";
-  const read = useMeasured<Told>(`/dashboard/anomalies?days=14${within}`, 120, true);
+  const read = useMeasured<Told>(`/dashboard/anomalies?days=14${within}`, 120, "unusual");
   const chosen = route.value.query.get("metric") ?? read.data?.anomalies[0]?.metric ?? "";
   const of = read.data;
   if (!of) {
@@ -122,7 +122,7 @@ function Baselines({ of, chosen }: { of: Baseline[]; chosen: string }) {
 }
 
 function MetricCourse({ metric, within }: { metric: string; within: string }) {
-  const read = useMeasured<Told>(`/dashboard/anomalies?days=14&metric=${encodeURIComponent(metric)}${within}`, 120, true);
+  const read = useMeasured<Told>(`/dashboard/anomalies?days=14&metric=${encodeURIComponent(metric)}${within}`, 120, "unusual");
   const of = read.data?.baselines.filter((one) => one.points.length) ?? [];
   if (!read.data || read.stale) {
     return null;

@@ -3,7 +3,7 @@ import { useEffect } from "preact/hooks";
 
 import { useData, type Read } from "../data";
 import { count, figure, lasting, percent, short, took } from "../format";
-import { isPaused, measured } from "../live";
+import { isPaused, measured, unusual } from "../live";
 import { Course } from "../pieces/course";
 import { Failure, Waiting } from "../pieces/marks";
 import { change, route } from "../route";
@@ -20,23 +20,27 @@ const RANGES: [number, string][] = [
   [1440, "1 d"],
   [20_160, "14 d"],
 ];
-const LOOK_MS = 1_000;
+const LOOK_MS = 500;
+
+/** What the feed tells of, and how long after the last reading it is at least read again. */
+const FEEDS = { measured: { told: measured, rest: 15 }, unusual: { told: unusual, rest: 0 } };
 
 /**
- * Read what is measured at a pace of its own, and `told` also sooner when the service says that it has measured:
- * a screen that stands for a day may not use up what its reader may ask.
+ * Read what is measured at a pace of its own, and sooner when the feed tells that there is something new: a screen
+ * that stands for a day may not use up what its reader may ask.
  */
-export function useMeasured<T>(path: string | null, seconds: number, told = false): Read<T> {
+export function useMeasured<T>(path: string | null, seconds: number, feed?: keyof typeof FEEDS): Read<T> {
   const read = useData<T>(path, true);
   useEffect(() => {
+    const told = feed ? FEEDS[feed].told : null;
     let last = Date.now();
-    let heard = measured.peek();
+    let heard = told?.peek();
     const timer = setInterval(() => {
-      const waited = Date.now() - last;
-      const due = waited >= seconds * 1000 || (told && measured.peek() !== heard && waited >= (seconds * 1000) / 2);
+      const waited = (Date.now() - last) / 1000;
+      const due = waited >= seconds || (feed && told?.peek() !== heard && waited >= FEEDS[feed].rest);
       if (due && !document.hidden && !isPaused()) {
         last = Date.now();
-        heard = measured.peek();
+        heard = told?.peek();
         read.reload();
       }
     }, LOOK_MS);
@@ -48,7 +52,7 @@ export function useMeasured<T>(path: string | null, seconds: number, told = fals
 export function SystemPage() {
   const asked = Number(route.value.query.get("minutes"));
   const minutes = RANGES.find(([one]) => one === asked)?.[0] ?? 60;
-  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`, 30, true);
+  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`, 30, "measured");
   const health = useHealth();
   return (
     <div class={read.stale && read.data ? "system stale" : "system"}>
