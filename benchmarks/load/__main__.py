@@ -112,11 +112,10 @@ def _by_locust(name: str, service: Service, asked: argparse.Namespace) -> list[F
     scenario = SCENARIOS[name]
     if scenario.needs and not _has(service, scenario.needs):
         return [Figure(f"left out: there is no {scenario.needs}", met=True)]
-    files = [str(path) for path in sorted((service.folder / "src").rglob("*.py"))]
     environ = {
         **os.environ,
         "HEFESTO_LOAD_FINDINGS": str(asked.findings),
-        "HEFESTO_LOAD_FILES": os.pathsep.join(files),
+        "HEFESTO_LOAD_TREE": str(service.folder / "src" / "tree"),
     }
     count = sum(scenario.users.values())
     argv = [sys.executable, "-m", "locust", "-f", str(USERS), *scenario.users, "--headless", "--only-summary"]

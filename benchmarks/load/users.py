@@ -1,7 +1,7 @@
 """The users of the scenarios, for locust: `locust -f benchmarks/load/users.py Reader Writer Listener`.
 
 They ask about the findings of `benchmarks.finding_rows`, as many as HEFESTO_LOAD_FINDINGS says, and analyse
-the files listed in HEFESTO_LOAD_FILES.
+the folders beneath HEFESTO_LOAD_TREE.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from benchmarks import finding_rows
 from benchmarks.load.sockets import Socket
 
 FINDINGS = int(os.environ.get("HEFESTO_LOAD_FINDINGS", "10000"))
-FILES = [Path(line) for line in os.environ.get("HEFESTO_LOAD_FILES", "").split(os.pathsep) if line]
+TREE = Path(os.environ.get("HEFESTO_LOAD_TREE", "."))
 SOCKET_MESSAGE = "socket message"
 """The name of what is reported for each message of a socket: from its event's commit until it was read."""
 FILE = "file"
 """The name of what is reported for each file of a batch: its share of the time that the batch took."""
-BATCH = 100
+FOLDERS_OF_A_BATCH = 5
 _events: Any = locust.events
 TRACE = """Traceback (most recent call last):
   File "/srv/app/shop/api.py", line 88, in checkout
@@ -226,22 +226,32 @@ class Storm(FastHttpUser):
 
 
 class Analyst(FastHttpUser):
-    """Has batches of files analysed, and waits for each."""
+    """Has batches of folders analysed, and waits for each."""
 
     wait_time = constant(0)
+
+    def on_start(self) -> None:
+        """See which folders there are, and how many files each holds."""
+        self.sizes = {folder: len(list(folder.rglob("*.py"))) for folder in TREE.iterdir() if folder.is_dir()}
+        self.folders = sorted(folder for folder, size in self.sizes.items() if size)
 
     @task
     def analyse(self) -> None:
         """Have a batch analysed; report its files, each with its share of the time."""
-        paths = [str(path) for path in random.sample(FILES, BATCH)]
-        body = {"paths": paths, "project": f"load-{uuid.uuid4().hex[:8]}"}
-        began = datetime.now(UTC)
+        folders = random.sample(self.folders, FOLDERS_OF_A_BATCH)
+        body = {"paths": [str(folder) for folder in folders], "project": f"load-{uuid.uuid4().hex[:8]}"}
+        began = time.perf_counter()
         batch = data_of(self.client.post("/api/v1/analyze/batch", json=body, name="POST analyze/batch"))
         path = f"/api/v1/analyze/batch/{batch['batch_id']}"
         while batch["status"] == "processing":
-            time.sleep(0.1)
+            time.sleep(0.2)
             batch = data_of(self.client.get(path, name="GET analyze/batch/{id}"))
-        took = (datetime.now(UTC) - began).total_seconds() * 1000 / BATCH
-        for result in batch["results"]:
-            failure = None if result["status"] == "success" else RuntimeError(str(result["error"]))
-            report("JOB", FILE, took, failure)
+        files = sum(self.sizes[folder] for folder in folders)
+        failed = [result["error"] for result in batch["results"] if result["status"] != "success"]
+        for _ in range(files):
+            report(
+                "JOB",
+                FILE,
+                (time.perf_counter() - began) * 1000 / files,
+                RuntimeError(str(failed)) if failed else None,
+            )
