@@ -67,7 +67,7 @@ class Database:
         self.url = url
         self.witness: Witness | None = None
         self.observer: Observer | None = None
-        self._was_refused = False  # whether SQLite's files can be written is looked at before the next write
+        self.was_refused = False  # whether SQLite's files can be written is looked at before the next write
         self.met_damage = False  # a statement was told that the file is damaged (`storage.integrity`)
         self.bell: Callable[[], None] | None = None
         self.dispatch: Callable[[Sequence[str]], None] | None = None
@@ -139,7 +139,7 @@ class Database:
         """Open the session that may write, under the eyes of the observer."""
         asked = time.perf_counter()
         try:
-            if self._was_refused:
+            if self.was_refused:
                 sqlite.expect_writable(self.url)
             with self._writing(durable=durable) as session:
                 opened = time.perf_counter()
@@ -147,7 +147,7 @@ class Database:
         except StorageError as error:
             self._notice(error)
             raise
-        self._was_refused = False
+        self.was_refused = False
         if self.observer is not None:
             self.observer.wrote(opened - asked, time.perf_counter() - opened)
 
@@ -158,7 +158,7 @@ class Database:
         if self.observer is not None:
             self.observer.failed(reason)
         if self.is_sqlite and reason in _RENEWING:
-            self._was_refused = True
+            self.was_refused = True
             self.close()
 
     @contextmanager
@@ -240,6 +240,15 @@ class Database:
         """Return this process's write() calls, the seconds they waited in all, and how many wait now."""
         lock = self._open().turn
         return lock.acquisitions, lock.seconds_waited, lock.queue_length
+
+    def refusal(self) -> str:
+        """Look whether SQLite's files can be written; return why not, "" where they can."""
+        if self.is_sqlite:
+            try:
+                sqlite.expect_writable(self.url)
+            except StorageError as error:
+                return str(error.details["reason"])
+        return ""
 
     @property
     def is_open(self) -> bool:

@@ -304,6 +304,8 @@ _IS_QUEUED: sa.ColumnElement[str] = sa.literal_column("'queued'")
 _IS_RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
 _NOW = sa.bindparam("now", type_=UtcDateTime)
 _UNTIL = sa.bindparam("until", type_=UtcDateTime)
+# What was queued to be done at once is due also when the clock was put back since.
+_IS_DUE = sa.or_(jobs.c.run_at <= _NOW, jobs.c.run_at <= jobs.c.created_at)
 _same_lane = jobs.alias("same_lane")
 _LANE_TAKEN = (
     sa.select(sa.literal(1))
@@ -324,7 +326,7 @@ _DUE = (
     sa.select(jobs.c.id)
     .where(
         jobs.c.status == _IS_QUEUED,
-        jobs.c.run_at <= _NOW,
+        _IS_DUE,
         jobs.c.kind.in_(sa.bindparam("kinds", expanding=True)),
         sa.or_(jobs.c.lane.is_(None), ~_LANE_TAKEN),
     )
@@ -334,12 +336,12 @@ _DUE = (
 _MAY_BEGIN = sa.select(jobs.c.id).where(
     jobs.c.id == sa.bindparam("job_id"),
     jobs.c.status == _IS_QUEUED,
-    jobs.c.run_at <= _NOW,
+    _IS_DUE,
     sa.or_(jobs.c.lane.is_(None), ~_LANE_TAKEN),
 )
 _NEXT_IN_LANE = (
     sa.select(jobs.c.id)
-    .where(jobs.c.lane == sa.bindparam("lane"), jobs.c.status == _IS_QUEUED, jobs.c.run_at <= _NOW)
+    .where(jobs.c.lane == sa.bindparam("lane"), jobs.c.status == _IS_QUEUED, _IS_DUE)
     .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
     .limit(1)
 )

@@ -62,7 +62,7 @@ def tick(db: Database, *, now: datetime | None = None) -> list[str]:
     """Queue a job for each schedule that is due; return their names. Missed runs are not made up for."""
     moment = now or clock.now()
     with db.read() as session:
-        due = [Schedule(*row) for row in session.execute(_DUE, {"now": moment})]
+        due = [one for row in session.execute(_ALL) if _is_due(one := Schedule(*row), moment)]
     if not due:
         return []
     with db.write() as session:
@@ -85,6 +85,12 @@ def keep_only(session: Session, names: Iterable[str]) -> None:
     session.execute(sa.delete(schedules).where(schedules.c.name.not_in(list(names))))
 
 
+def _is_due(schedule: Schedule, moment: datetime) -> bool:
+    """Tell whether a schedule's time has come, or is further away than it can be: the clock was put back."""
+    away = (schedule.next_run_at - moment).total_seconds()
+    return away <= 0 or away > schedule.every_seconds
+
+
 def _claim(session: Session, schedule: Schedule, moment: datetime) -> bool:
     following = moment + timedelta(seconds=schedule.every_seconds)
     seen = {"of_name": schedule.name, "seen": schedule.next_run_at, "following": following, "now": moment}
@@ -103,7 +109,7 @@ def _ensure(dialect: str) -> Any:
 
 
 _NOW = sa.bindparam("now", type_=UtcDateTime)
-_DUE = sa.select(schedules).where(schedules.c.next_run_at <= _NOW).order_by(schedules.c.next_run_at)
+_ALL = sa.select(schedules).order_by(schedules.c.next_run_at)
 _CLAIM = (
     sa.update(schedules)
     .where(

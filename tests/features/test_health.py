@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from datetime import timedelta
@@ -153,6 +154,27 @@ def scratch(path: Path, table: str) -> None:
     with path.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\x5a" * size)
+
+
+def test_files_that_cannot_be_written_are_told(
+    client: FlaskClient, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.post("/api/v1/projects", json={"slug": "shop"})
+    opened = os.open
+
+    def refused(path: Any, flags: int, *args: Any, **options: Any) -> int:
+        if flags & os.O_RDWR and str(path).startswith(str(runtime.db.url.database)):
+            raise PermissionError(1, "Operation not permitted")
+        return opened(path, flags, *args, **options)
+
+    monkeypatch.setattr(os, "open", refused)
+    runtime.db.was_refused = True
+    answer = client.post("/api/v1/projects", json={"slug": "other"})
+    assert (answer.status_code, error_of(answer, "STORAGE_ERROR")["reason"]) == (503, "read_only")
+    assert data_of(client.get("/health/deep"))["checks"]["database"]["status"] == "degraded"
+    assert client.get("/api/v1/projects/shop").status_code == 200
+    monkeypatch.undo()
+    assert client.post("/api/v1/projects", json={"slug": "other"}).status_code == 201
 
 
 def test_a_damaged_page_is_told_with_the_remedy(client: FlaskClient, runtime: Runtime) -> None:

@@ -64,6 +64,11 @@ def test_other_kinds_and_later_jobs_are_left(db: Database) -> None:
     assert _lease(db, later=3601) is not None
 
 
+def test_a_clock_that_is_put_back_holds_up_nothing(db: Database) -> None:
+    job_id = _queue(db, lane="a")
+    assert _leased(db, later=-7200).id == job_id
+
+
 def test_priority_first_then_age(db: Database) -> None:
     old, new, urgent = _queue(db), _queue(db), _queue(db, priority=-5)
     assert [_leased(db).id for _ in range(3)] == [urgent, old, new]

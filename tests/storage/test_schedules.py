@@ -34,6 +34,14 @@ def test_missed_runs_are_not_made_up_for(db: Database) -> None:
     assert schedules.tick(db, now=later) == []
 
 
+def test_a_clock_that_is_put_back_holds_up_nothing(db: Database) -> None:
+    _ensure(db)
+    now = clock.now()
+    assert schedules.tick(db, now=now + timedelta(hours=2)) == ["sweep"]
+    assert schedules.tick(db, now=now) == ["sweep"]
+    assert schedules.tick(db, now=now + timedelta(seconds=59)) == []
+
+
 def test_a_changed_interval_takes_effect_and_the_next_run_stays(db: Database) -> None:
     _ensure(db)
     schedules.tick(db)

@@ -175,6 +175,9 @@ def _database(runtime: Runtime) -> tuple[str, dict[str, Any]]:
         remedy = "Stop the service, and `hefesto db restore FILE` a backup; `hefesto db check` tells all."
         details = {"reason": "damaged", "problems": list(found.problems), "remedy": remedy}
         return UNHEALTHY, {"kind": kind, "revision": revision, **details}
+    refusal = runtime.db.refusal()
+    if refusal:
+        return DEGRADED, {"kind": kind, "revision": revision, "reason": refusal}
     return HEALTHY, {"kind": kind, "revision": revision}
 
 
