@@ -43,7 +43,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SAMPLE_SECONDS = 5.0
 _SHARED = ValueClass.__name__ == "MmapedValue"
 
-disable_created_metrics()  # a third more series, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call] # a third more series, which nobody asks for
 
 
 class Now(Struct, frozen=True):
@@ -134,6 +134,12 @@ class Metrics:
     def failed(self, reason: str) -> None:
         """Count what the database refused, by the reason that callers are told, too."""
         self._errors.labels(reason).inc()
+        if reason == "damaged":
+            self.know_damage(known=True)
+
+    def know_damage(self, *, known: bool) -> None:
+        """Say whether this process knows the database to be damaged; one that does is enough."""
+        self._damaged.set(known)
 
     def sample(self) -> None:
         """Look at the process itself: its processor time, memory, threads and files."""
@@ -154,8 +160,9 @@ class Metrics:
         """Write everything in the text format; `gauges` tells what is true now."""
         self.sample()
         told = CollectorRegistry()
+        now = list(gauges())
         told.register(_AllProcesses() if _SHARED else self._registry)
-        told.register(_Looked(gauges))
+        told.register(_Looked(now))
         return generate_latest(told)
 
     def _declare_work(self) -> None:
@@ -194,6 +201,9 @@ class Metrics:
             "hefesto_database_write_duration_seconds", "Seconds from a write's turn to its end."
         )
         self._errors = self._counter("hefesto_database_errors", "What the database refused.", "reason")
+        self._damaged = self._gauge(
+            "hefesto_database_damaged", "Whether the database is known to be damaged.", mode="livemax"
+        )
         self._cache = self._counter("hefesto_cache_requests", "Questions to the cache.", "tier", "result")
         self._evictions = self._counter("hefesto_cache_evictions", "Entries that the cache gave up.", "tier")
         self._entries = self._gauge("hefesto_cache_entries", "Entries in the processes' caches.", "tier")
@@ -245,12 +255,12 @@ class _AllProcesses(Collector):
 class _Looked(Collector):
     """Gauges that are looked up when they are asked for."""
 
-    def __init__(self, gauges: Callable[[], Iterable[Now]]) -> None:
+    def __init__(self, gauges: Iterable[Now]) -> None:
         self._gauges = gauges
 
     def collect(self) -> Iterator[Metric]:
         version = Now("hefesto_build_info", "The version that runs.", {(__version__,): 1}, ("version",))
-        for one in (version, *self._gauges()):
+        for one in (version, *self._gauges):
             family = GaugeMetricFamily(one.name, one.about, labels=one.labels)
             for labels, value in one.values.items():
                 family.add_metric(labels, value)

@@ -30,8 +30,7 @@ def now(runtime: Runtime) -> Iterator[Now]:
         yield from list(_storage(runtime))
         answers = 1
     yield Now("hefesto_database_up", "Whether the database answers.", {(): answers})
-    damaged = runtime.db.is_sqlite and bool(service.damage(runtime))
-    yield Now("hefesto_database_damaged", "Whether the database is known to be damaged.", {(): damaged})
+    runtime.metrics.know_damage(known=bool(service.damage(runtime)))
     up = service.is_up(runtime)
     yield Now("hefesto_up", "Whether the process that answers takes requests.", {(): up})
 
