@@ -38,8 +38,8 @@ export function Account() {
 
 function Nobody() {
   return (
-    <>
-      <h2>My account</h2>
+    <section aria-labelledby="nobody">
+      <h2 id="nobody">My account</h2>
       <p class="quiet">
         This service asks nobody who he is: whoever reaches it may do all. With <code>HEFESTO_AUTH=required</code> people log
         in and programs show keys.
@@ -55,7 +55,7 @@ function Nobody() {
       <pre class="command" tabIndex={0} aria-label="Command">
         <code>hefesto users create you@example.org --role admin</code>
       </pre>
-    </>
+    </section>
   );
 }
 

@@ -61,7 +61,7 @@ export function Components({ of }: { of: Health | null }) {
             <span class="name">{name}</span>
             <span class="state">{STATES[one.status] ?? one.status}</span>
             <span class="quiet figure latency">{one.status === "disabled" ? "" : took(one.latency_ms)}</span>
-            <span class="quiet detail">{detail(name, one)}</span>
+            <span class="quiet detail">{detail(one)}</span>
           </li>
         ))}
       </ul>
@@ -97,10 +97,7 @@ function Fact({ name, told }: { name: string; told: string }) {
   );
 }
 
-function detail(name: string, { status, details }: Check): string {
-  if (status === "disabled") {
-    return name === "cache" ? "no Redis is set (HEFESTO_REDIS_URL); this host goes by itself" : "";
-  }
+function detail({ details }: Check): string {
   const free = Number(details["free_bytes"]);
   const total = Number(details["total_bytes"]);
   if (total) {

@@ -196,7 +196,7 @@ function Tile({ name, told, more, bad = false }: { name: string; told: string; m
 function waited(of: Performance): { told: string; more?: string } {
   const wait = of.storage_writer_wait;
   return wait.writes === 0
-    ? { told: "none", more: "no writer waits at one door here" }
+    ? { told: "none", more: "no write was measured" }
     : { told: took(wait.mean_ms), more: `at most ${took(wait.most_ms)}` };
 }
 
