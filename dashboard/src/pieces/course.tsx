@@ -63,7 +63,7 @@ export function Course({ title, unit, times, lines, period, band, episodes = [],
   const end = Math.max(period ? Date.parse(period.end) : (moments[last] ?? 1), start + 1);
   const step = Math.min(...moments.slice(1).map((one, index) => one - (moments[index] ?? 0)), end - start);
   const all = [...lines.map((one) => one.values), band?.upper ?? []].flat();
-  const high = nice(Math.max(...all.map((one) => one ?? 0)) || 1);
+  const high = nice(Math.max(0, ...all.map((one) => one ?? 0)) || 1);
   const inner = width - LEFT - RIGHT;
   const x = (when: number) => LEFT + Math.min(1, Math.max(0, (when - start) / (end - start))) * inner;
   const y = (value: number) => TOP + (1 - value / high) * (height - TOP - BOTTOM);
