@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 QUEUE = "hefesto"
 TASK = "hefesto.job"
-SCHEMES = ("redis", "rediss", "amqp", "amqps", "pyamqp", "sentinel")
+SCHEMES = ("redis", "rediss", "amqp", "amqps", "pyamqp", "sentinel", "redis+socket")
 TIMEOUT = 1.0  # seconds that a connection to the broker may take, and a write
 AGAIN_SECONDS = 1.0
 MOST_WAITING = 10_000  # ids that wait to be sent; of more, the workers find the rows
@@ -40,10 +40,11 @@ def refuse_unusable(url: str) -> None:
 
 
 class Publisher:
-    """Sends the ids of jobs, in a thread of its own: who queues a job neither waits for a broker nor fails."""
+    """Sends the ids of jobs in a thread of its own: who queues one neither waits for a broker nor fails."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, name: str = QUEUE) -> None:
         self._url = url
+        self._name = name
         self._lock = threading.Lock()
         self._pid = 0
         self._ended = False
@@ -71,7 +72,7 @@ class Publisher:
             threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
     def _run(self) -> None:
-        app = celery_app(self._url)
+        app = celery_app(self._url, self._name)
         is_lost = False
         while not self._ended:
             self._come.wait()
@@ -90,7 +91,7 @@ class Publisher:
     def _send_waiting(self, app: Any) -> None:
         while self._ids:
             job_id = self._ids.popleft()
-            app.send_task(TASK, [job_id], queue=QUEUE, retry=False, ignore_result=True)
+            app.send_task(TASK, [job_id], queue=self._name, retry=False, ignore_result=True)
 
 
 class Consumer:
@@ -99,10 +100,11 @@ class Consumer:
     A message is acknowledged when `take` has returned.
     """
 
-    def __init__(self, url: str, slots: int, take: Callable[[str], None]) -> None:
+    def __init__(self, url: str, slots: int, take: Callable[[str], None], name: str = QUEUE) -> None:
         logging.getLogger("celery").setLevel(logging.CRITICAL)  # what matters of it is told here
         logging.getLogger("kombu").setLevel(logging.CRITICAL)
         self._url = url
+        self._name = name
         self._slots = slots
         self._take = take
         self._ended = threading.Event()
@@ -130,21 +132,28 @@ class Consumer:
             self._ended.wait(AGAIN_SECONDS)
 
     def _work(self) -> None:
-        app = celery_app(self._url)
+        app = celery_app(self._url, self._name)
 
-        @app.task(name=TASK, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
+        @app.task(name=TASK, shared=False, acks_late=True, ignore_result=True)  # type: ignore[untyped-decorator]
         def job(job_id: str) -> None:
             self._take(job_id)
 
         app.finalize()
+        app.set_default()  # by which the threads of its pool find it
         controller = app.WorkController(
             pool="threads", concurrency=self._slots, loglevel="CRITICAL", without_mingle=True,
-            without_gossip=True, without_heartbeat=True, queues=[QUEUE],
+            without_gossip=True, without_heartbeat=True, queues=[self._name],
         )  # fmt: skip
         controller.start()
 
 
-def celery_app(url: str) -> Any:
+def forget(url: str, name: str = QUEUE) -> None:
+    """Delete a queue with what waits in it."""
+    with celery_app(url, name).connection_for_write() as connection:
+        connection.default_channel.queue_delete(name)
+
+
+def celery_app(url: str, name: str) -> Any:
     """Make a Celery application that talks to one broker, whatever the environment says to other programs."""
     from celery import Celery  # noqa: PLC0415 - an extra, wanted only where its address is set
 
@@ -176,7 +185,7 @@ def celery_app(url: str) -> Any:
         result_backend=None,
         task_acks_late=True,
         task_default_delivery_mode="transient",  # what a broker forgets the workers find
-        task_default_queue=QUEUE,
+        task_default_queue=name,
         task_ignore_result=True,
         task_serializer="json",
         worker_cancel_long_running_tasks_on_connection_loss=False,

@@ -52,6 +52,12 @@ class DispatchedWorker(Worker):
         self._consumer.close()
         super().close()
 
+    def stop(self) -> None:
+        """Take no more jobs, interrupt those at hand, and wake the slots that wait."""
+        super().stop()
+        for _ in self._slots:
+            self._errands.put(_Errand("", threading.Event()))
+
     def take(self, job_id: str) -> None:
         """Have a job done that a message named, and return when it was: then the message is acknowledged.
 
@@ -83,7 +89,7 @@ class DispatchedWorker(Worker):
     def _run_errand(self, slot: Slot, errand: _Errand) -> None:
         """Do what is due until the job that was named is nobody's to begin any more."""
         try:
-            while jobs.may_begin(self._db, errand.job_id):
+            while not self._stopping.is_set() and jobs.may_begin(self._db, errand.job_id):
                 job = self._lease()
                 if job is None:
                     return
