@@ -71,7 +71,7 @@ export function Hotspots({ days, within }: { days: number; within: string }) {
       {!of && !read.error ? <Waiting /> : null}
       {of?.files.length ? (
         <div class="beside">
-          <Map files={of.files} drawn={map} />
+          <FileMap files={of.files} drawn={map} />
           <Table files={of.files} />
         </div>
       ) : null}
@@ -91,7 +91,7 @@ function Legend() {
   );
 }
 
-function Map({ files, drawn }: { files: Hotspot[]; drawn: { current: SVGSVGElement | null } }) {
+function FileMap({ files, drawn }: { files: Hotspot[]; drawn: { current: SVGSVGElement | null } }) {
   const place = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(640);
   const [at, setAt] = useState(0);
@@ -105,7 +105,7 @@ function Map({ files, drawn }: { files: Hotspot[]; drawn: { current: SVGSVGEleme
   const laid = useMemo(() => {
     const named = (one: Hotspot) => (several ? `${one.project}/${one.file_path}` : one.file_path);
     const made = treemap(files, named, (one) => one.lines_of_code, { x: 0, y: 0, width, height });
-    const rank = new globalThis.Map(files.map((one, index) => [keyOf(one), index]));
+    const rank = new Map(files.map((one, index) => [keyOf(one), index]));
     made.files.sort((one, other) => (rank.get(keyOf(one.item)) ?? 0) - (rank.get(keyOf(other.item)) ?? 0));
     return made;
   }, [files, width, height, several]);
