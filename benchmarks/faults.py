@@ -14,11 +14,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +23,13 @@ from typing import TYPE_CHECKING
 from benchmarks.faults_asking import Asked, Asking, plainly
 from benchmarks.faults_clock import clock
 from benchmarks.faults_damage import damaged
-from benchmarks.service import SERVE, Service
+from benchmarks.faults_world import MEGABYTE, disk, served
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-MEGABYTE = 1 << 20
+    from benchmarks.service import Service
+
 RECOVERY = 15.0  # seconds after which a service that is not well again counts as stuck
 
 
@@ -100,11 +98,9 @@ FAULTS: dict[str, Callable[[float], list[str]]] = {
     "full": full,
     "frozen": frozen,
     "read-only": read_only,
-    "damaged": lambda seconds: damaged(disk, served),
-    "clock": lambda seconds: clock(disk, seconds),
+    "damaged": damaged,
+    "clock": clock,
 }
-FAULTS["damaged"].__doc__ = "A page of the database's file is overwritten; a backup is restored."
-FAULTS["clock"].__doc__ = "The machine's clock jumps by hours and days, forwards and back."
 
 
 def through(
@@ -150,53 +146,6 @@ def _wrong(name: str, told: Asked, reasons: set[str]) -> Iterator[str]:
         refused = status == 503 and reason in reasons and kind != "read"
         if not (status < 300 or refused):
             yield f"{name}: {count} times {kind} was answered {status} {reason}"
-
-
-@contextlib.contextmanager
-def disk(kind: str, megabytes: int = 24) -> Iterator[Path]:
-    """Mount a small disk, and take it away at the end."""
-    home = Path(tempfile.mkdtemp(prefix="hefesto-faults-"))
-    folder, image = home / "disk", home / "disk.img"
-    folder.mkdir()
-    if kind == "tmpfs":
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "hefesto", folder], check=True)
-    else:
-        with image.open("wb") as file:
-            file.truncate(2 * megabytes * MEGABYTE)
-        subprocess.run(["mkfs.ext4", "-q", image], check=True)
-        subprocess.run(["mount", "-o", "loop,errors=remount-ro", image, folder], check=True)
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", folder], check=False)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-@contextlib.contextmanager
-def served(folder: Path, **environ: str) -> Iterator[Service]:
-    """Serve an installation of which all is on that disk."""
-    for name in ("src", "tmp"):
-        (folder / name).mkdir(exist_ok=True)
-    settings = {
-        "HEFESTO_LOG_LEVEL": "info",
-        "HEFESTO_LOG_FORMAT": "json",
-        "HEFESTO_LOG_FILE": str(folder / "hefesto.log"),
-        "HEFESTO_ANALYSIS_PROCESSES": "1",
-        "TMPDIR": str(folder / "tmp"),
-        **environ,
-    }
-    service = Service(folder, folder / "src", (*SERVE, "--workers", "2"), settings)
-    service.folder = folder.parent  # its standard error is told in the end, whatever becomes of the disk
-    service.start()
-    try:
-        yield service
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(service.pid, signal.SIGTERM)
-            service.stop()
-        said = service.log()
-        if "Traceback" in said:
-            print("  on standard error:\n" + said[-1500:])
 
 
 def _fill(filler: Path) -> None:

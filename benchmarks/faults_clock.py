@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.faults_asking import Asking, plainly
-from benchmarks.service import SERVE, Service
+from benchmarks.faults_world import disk, served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
 JUMPS = (3600, -3600, 2 * 86400, -3 * 86400, 0)
@@ -33,10 +32,13 @@ time.time = lambda: _time() + _wrong()
 """
 
 
-def clock(disk: Callable[..., Any], seconds: float) -> list[str]:
-    """Jump, ask for a while, see that what was acknowledged gets done; return what was wrong."""
+def clock(seconds: float) -> list[str]:
+    """The machine's clock jumps by hours and days, forwards and back."""
     wrong: list[str] = []
-    with disk("tmpfs") as folder, _served(folder) as (service, set_clock):
+    with contextlib.ExitStack() as open_ones:
+        folder = open_ones.enter_context(disk("tmpfs"))
+        environ, set_clock = _hands(folder)
+        service = open_ones.enter_context(served(folder, **environ))
         asking = Asking(service)
         for jump in JUMPS:
             set_clock(jump)
@@ -55,10 +57,8 @@ def clock(disk: Callable[..., Any], seconds: float) -> list[str]:
     return wrong
 
 
-@contextlib.contextmanager
-def _served(folder: Path) -> Iterator[tuple[Service, Callable[[int], None]]]:
-    for name in ("src", "tmp"):
-        (folder / name).mkdir()
+def _hands(folder: Path) -> tuple[dict[str, str], Callable[[int], None]]:
+    """Return the environment of a service whose clock can be set, and what sets it."""
     hands, code = folder / "clock", folder / "code"
     hands.write_text("0")
     code.mkdir()
@@ -69,17 +69,4 @@ def _served(folder: Path) -> Iterator[tuple[Service, Callable[[int], None]]]:
         draft.write_text(str(seconds))
         draft.replace(hands)
 
-    environ = {
-        "PYTHONPATH": str(code),
-        "HEFESTO_ANALYSIS_PROCESSES": "1",
-        "TMPDIR": str(folder / "tmp"),
-    }
-    service = Service(folder, folder / "src", (*SERVE, "--workers", "2"), environ)
-    service.folder = folder.parent
-    service.start()
-    try:
-        yield service, set_clock
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(service.pid, 15)
-            service.stop()
+    return {"PYTHONPATH": str(code)}, set_clock

@@ -7,19 +7,19 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from benchmarks.faults_asking import Asking, plainly
+from benchmarks.faults_world import disk, served
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from benchmarks.service import Service
 
 
-def damaged(disk: Callable[..., Any], served: Callable[..., Any]) -> list[str]:
-    """Plant the damage, see who tells of it and how, restore the backup; return what was wrong."""
+def damaged(_seconds: float) -> list[str]:
+    """A page of the database's file is overwritten; a backup is restored."""
     wrong: list[str] = []
     with disk("ext4") as folder:
         with served(folder) as service:
@@ -86,7 +86,7 @@ def _hefesto(service: Service, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def _is_healthy(service: Service) -> bool:
-    return plainly(service, "GET", "/health/deep").told("checks", "database", "status") == "healthy"
+    return bool(plainly(service, "GET", "/health/deep").told("checks", "database", "status") == "healthy")
 
 
 def _metric(service: Service) -> str:

@@ -111,7 +111,7 @@ def enqueue(
         waiting = session.execute(_WAITING, {"key": dedupe_key}).scalar()
         if waiting is not None:  # else it was leased in this moment, and waits no more
             return str(waiting)
-    if row["run_at"] <= now:
+    if run_at is None or run_at <= now:
         session.info.setdefault(QUEUED, []).append(row["id"])
     return str(row["id"])
 
