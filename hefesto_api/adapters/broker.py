@@ -108,11 +108,13 @@ class Consumer:
         self._slots = slots
         self._take = take
         self._ended = threading.Event()
-        self._controller: Any = None
         self._thread = threading.Thread(target=self._run, name="celery", daemon=True)
 
     def start(self) -> None:
         """Begin to take messages."""
+        from celery.worker import state  # noqa: PLC0415 - an extra
+
+        state.should_stop = None  # it is the process's: another consumer of it may have been closed
         self._thread.start()
 
     def close(self) -> None:
