@@ -117,6 +117,7 @@ def test_what_is_changed_complex_and_to_blame_is_hot(anywhere: Service) -> None:
         alert(session, shop, "old", Named("calm.py", "f0", 0.9), days=100)
     told = anywhere.get("/metrics/hotspots")
     assert HotspotsSchema().validate(told) == {}
+    assert told["since"] == "2025-12-03"
     assert all(part["known"] for part in told["parts"].values())
     files = {one["file_path"]: one for one in told["files"]}
     # Two incidents of three: 25 of the way to 100 are left, of 100 since it was never changed.

@@ -7,7 +7,7 @@ takes half of what is left to 100.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from math import log1p, sqrt
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,7 +51,8 @@ class Facts(NamedTuple):
 
 def tell(db: Database, query: Mapping[str, Any], allowed: Collection[str] | None) -> dict[str, Any]:
     """Return the hottest files; `allowed` are the slugs of the projects that may be seen."""
-    since = clock.now() - timedelta(days=query["days"])
+    first = clock.now().date() - timedelta(days=query["days"] - 1)  # whole days, as all metrics
+    since = datetime.combine(first, time.min, UTC)
     with db.read() as session:
         ids = projects.chosen(session, query.get("project"), allowed)
         facts = Facts(
@@ -66,7 +67,7 @@ def tell(db: Database, query: Mapping[str, Any], allowed: Collection[str] | None
         standing = hotspots.standing(session, [one.key for one in spots])
         slugs = projects.slugs(session, {one.key[0] for one in spots})
     return {
-        "since": clock.rfc3339(since),
+        "since": first.isoformat(),
         "parts": {
             "complexity": _part(facts.branch_of, _NO_FILES),
             "churn": _part(set(facts.with_history) & set(facts.branch_of), _NO_HISTORY),

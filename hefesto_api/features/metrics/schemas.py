@@ -168,7 +168,7 @@ class HotspotSchema(Schema):
 class HotspotsSchema(Schema):
     """The hottest files, what their scores are made of, and since when changes and incidents count."""
 
-    since = basic.DateTime(required=True)
+    since = basic.Date(required=True)
     parts = basic.Nested(HotspotPartsSchema, required=True)
     files = basic.List(basic.Nested(HotspotSchema), required=True)
 
