@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces page heartbeats screenshots load slow soak busy bench kill faults clean
+.PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces page heartbeats screenshots load slow soak busy bench kill faults clean hosts
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ security: .stamps/dev ## Measure all that is promised about access: tokens, limi
 
 kill: .stamps/dev ## Kill the service 30 times while it analyses; nothing may be lost, doubled or stuck
 	$(BIN)/python -m benchmarks.kill
+
+hosts: .stamps/dev ## Three hosts on PostgreSQL, Redis and Celery: growth, kills, restarts (as root; QUICK=--quick for minutes)
+	$(BIN)/python -m benchmarks.hosts $(QUICK)
 
 fuzz: .stamps/dev ## Fuzz every operation of the running service: 10,000 cases, every check, hostile bytes
 	$(BIN)/python -m benchmarks.fuzz --cases 10000
