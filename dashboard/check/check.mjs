@@ -1,49 +1,5 @@
 // Looks at a running service's dashboard in a browser: check.mjs CHECK URL [JSON]. Prints what is wrong; nothing else.
-import { existsSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-
-import { chromium } from "playwright-core";
-
-const [, , check, url, told = "{}"] = process.argv;
-const given = JSON.parse(told);
-const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-const VIEWS = [
-  { width: 390, height: 844, colorScheme: "dark" },
-  { width: 1920, height: 1080, colorScheme: "light" },
-];
-const wrong = [];
-
-async function call(method, path, body) {
-  const headers = { "Content-Type": "application/json" };
-  const answer = await fetch(url + path, { method, headers, body: body && JSON.stringify(body) });
-  const read = await answer.json();
-  if (!answer.ok) {
-    throw new Error(`${method} ${path}: ${JSON.stringify(read.error)}`);
-  }
-  return read.data;
-}
-
-/** A page that notes what it complains of, and what it asks others for. */
-async function opened(browser, path, { width = 1280, height = 800, colorScheme = "light" } = {}) {
-  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
-  const page = await context.newPage();
-  page.on("console", (message) => {
-    // A service without the stream answers 404 once, and the page goes by the clock.
-    const known = /404|501/.test(message.text()) && message.location().url.endsWith("/events/stream");
-    if (message.type() === "error" && !known && !given.refused) {
-      wrong.push(`${path}: the console tells ${message.text()} (${message.location().url})`);
-    }
-  });
-  page.on("pageerror", (error) => wrong.push(`${path}: ${error.message}`));
-  page.on("request", (request) => {
-    if (!request.url().startsWith(url) && !request.url().startsWith("blob:")) {
-      wrong.push(`${path}: asks ${request.url()}`);
-    }
-  });
-  await page.goto(url + path);
-  return page;
-}
+import { VIEWS, barriers, call, given, opened, run, url, wrong } from "./looking.mjs";
 
 async function everyPage(browser, look) {
   const alert = (await call("GET", "/api/v1/alerts?limit=1&sort=-severity")).alerts[0];
@@ -82,13 +38,7 @@ const checks = {
 
   /** Nothing stands in the way of who cannot see or point. */
   async axe(browser) {
-    await everyPage(browser, async (page, path, { colorScheme }) => {
-      // The policy forbids scripts of others: what looks at the page comes past it.
-      const found = await page.evaluate(`${AXE}; axe.run()`);
-      for (const one of found.violations) {
-        wrong.push(`${path} (${colorScheme}): ${one.id}: ${one.nodes[0].target.join(" ")}`);
-      }
-    });
+    await everyPage(browser, (page, path, { colorScheme }) => barriers(page, `${path} (${colorScheme})`));
   },
 
   /** An alert that arrives is seen with its suspect, and can be acknowledged and resolved there. */
@@ -201,11 +151,11 @@ const checks = {
   /** Where credentials are wanted, they are asked for; a wrong key is refused, a right one leads in. */
   async token(browser) {
     const page = await opened(browser, "/dashboard/findings");
+    await page.getByRole("button", { name: "Key", exact: true }).click();
     await page.getByLabel("API key").fill("hef_wrong");
     await page.keyboard.press("Enter");
     await page.locator(".wrong:not(:empty)").waitFor();
-    const found = await page.evaluate(`${AXE}; axe.run()`);
-    wrong.push(...found.violations.map((one) => `token: ${one.id}: ${one.nodes[0].target.join(" ")}`));
+    await barriers(page, "token");
     await page.getByLabel("API key").fill(given.key);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "findings" }).waitFor();
@@ -216,18 +166,8 @@ const checks = {
       wrong.push("the key is kept beyond the tab");
     }
     await page.getByRole("button", { name: "Leave" }).click();
-    await page.getByLabel("API key").waitFor();
+    await page.getByLabel("E-mail").waitFor();
   },
 };
 
-const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
-const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
-try {
-  await checks[check](browser);
-} catch (error) {
-  wrong.push(String(error?.stack ?? error));
-} finally {
-  await browser.close();
-}
-console.log(wrong.join("\n"));
-process.exitCode = wrong.length ? 1 : 0;
+await run(checks);

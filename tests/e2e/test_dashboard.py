@@ -2,69 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-from hefesto_api.web import frontend
+from tests.e2e.looking import CART, MARKS, alert, look
 from tests.e2e.test_service import Served
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-ROOT = Path(__file__).parents[2] / "dashboard"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-NEEDED = {
-    "the dashboard is not built: make dashboard": frontend.built() is not None,
-    "there is no Chromium": BROWSER is not None,
-    "there is no Node.js": shutil.which("node") is not None,
-    "what the checks need is not there: make check": (ROOT / "node_modules/playwright-core").is_dir(),
-}
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.timeout(300),
-    pytest.mark.skipif(
-        not all(NEEDED.values()), reason="; ".join(told for told, holds in NEEDED.items() if not holds)
-    ),
-]
-CART = '''"""The cart."""
-
-
-def price(item, rates):
-    """Return what an item costs."""
-    return item["price"] * rates[item["customer"]]
-
-
-def total(items, rates):
-    """Add up a cart."""
-    return sum(price(item, rates) for item in items)
-'''
+pytestmark = MARKS
 RISKY = "import os\n\n\ndef run(name):\n    os.system('ls ' + name)\n"
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
-
-
-def trace(error: str) -> str:
-    """Return a trace through the cart."""
-    return (
-        "Traceback (most recent call last):\n"
-        '  File "/srv/app/cart.py", line 11, in total\n'
-        "    return sum(price(item, rates) for item in items)\n"
-        '  File "/srv/app/cart.py", line 6, in price\n'
-        '    return item["price"] * rates[item["customer"]]\n'
-        f"{error}\n"
-    )
-
-
-def alert(alert_id: str, error: str, **more: Any) -> dict[str, Any]:
-    """Return an alert of the shop."""
-    told = {"alert_id": alert_id, "project": "shop", "service_name": "checkout", "severity": "critical"}
-    return {**told, "stacktrace": trace(error), **more}
 
 
 @pytest.fixture(scope="module")
@@ -95,16 +48,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         made.call("POST", "/api/v1/alerts", sent)
     yield made
     made.end(signal.SIGKILL)
-
-
-def look(served: Served, check: str, **given: Any) -> None:
-    """Run a check of the page; it may find nothing."""
-    argv = ["node", "check/check.mjs", check, f"http://127.0.0.1:{served.port}", json.dumps(given)]
-    environ = {**os.environ, "CHROMIUM": str(BROWSER)}
-    done = subprocess.run(
-        argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_every_page_shows_its_data_without_a_complaint(served: Served) -> None:

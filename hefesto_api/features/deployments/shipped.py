@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
+    from hefesto_api.storage.deployment_commits import ChangedFile
     from hefesto_api.storage.deployment_findings import NewFinding
     from hefesto_api.storage.deployments import DeploymentRecord
     from hefesto_api.storage.history import IndexedCommit
@@ -66,10 +67,7 @@ def changes(db: Database, deployment_id: str, allowed: Collection[str] | None) -
         if not projects.is_seen(session, record.project_id, allowed):
             raise NotFound("deployment", deployment_id)
         before = deployments.previous(session, record)
-        new, old = (one and (one.commit_hash or one.release) for one in (record, before))
-        found = None
-        if new is not None and old is not None:
-            found = deployment_commits.changed_files(session, record.project_id, new.lower(), old.lower())
+        found = None if before is None else _files(session, record, before)
     return {
         "deployment_id": record.id,
         "commits_known": found is not None,
@@ -86,6 +84,13 @@ def _commits(
     if new is None or old is None:
         return None
     return deployment_commits.new_in(session, record.project_id, new.lower(), old.lower())
+
+
+def _files(session: Session, record: DeploymentRecord, before: DeploymentRecord) -> list[ChangedFile] | None:
+    new, old = (one.commit_hash or one.release for one in (record, before))
+    if new is None or old is None:
+        return None
+    return deployment_commits.changed_files(session, record.project_id, new.lower(), old.lower())
 
 
 def _came(

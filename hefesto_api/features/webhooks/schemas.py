@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import marshmallow as ma
 from marshmallow import fields as basic
 
@@ -90,7 +92,7 @@ class RotatedWebhookSchema(MadeWebhookSchema):
 class WebhooksQuery(PageQuery):
     """The parameters of the list, which is in the order they were made."""
 
-    FIELDS = FIELDS
+    FIELDS: ClassVar[tuple[str, ...]] = FIELDS
 
     project = fields.text(200)
     is_active = fields.QueryFlag()

@@ -1,0 +1,69 @@
+// What checks of the dashboard share: a browser, pages that note what they complain of, and the service's API.
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import { chromium } from "playwright-core";
+
+export const [, , check, url, told = "{}"] = process.argv;
+export const given = JSON.parse(told);
+const BROWSERS = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+export const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+export const VIEWS = [
+  { width: 390, height: 844, colorScheme: "dark" },
+  { width: 1920, height: 1080, colorScheme: "light" },
+];
+export const wrong = [];
+
+export async function call(method, path, body) {
+  const headers = { "Content-Type": "application/json" };
+  const answer = await fetch(url + path, { method, headers, body: body && JSON.stringify(body) });
+  const read = answer.status === 204 ? null : await answer.json();
+  if (!answer.ok) {
+    throw new Error(`${method} ${path}: ${JSON.stringify(read?.error)}`);
+  }
+  return read?.data;
+}
+
+/** A page that notes what it complains of, and what it asks others for. */
+export async function opened(browser, path, { width = 1280, height = 800, colorScheme = "light" } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme, reducedMotion: "reduce" });
+  const page = await context.newPage();
+  page.on("console", (message) => {
+    // A service without the stream answers 404 once, and the page goes by the clock.
+    const known = /404|501/.test(message.text()) && message.location().url.endsWith("/events/stream");
+    if (message.type() === "error" && !known && !given.refused) {
+      wrong.push(`${path}: the console tells ${message.text()} (${message.location().url})`);
+    }
+  });
+  page.on("pageerror", (error) => wrong.push(`${path}: ${error.message}`));
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url) && !request.url().startsWith("blob:")) {
+      wrong.push(`${path}: asks ${request.url()}`);
+    }
+  });
+  await page.goto(url + path);
+  return page;
+}
+
+/** What stands in the way of who cannot see or point. The policy forbids scripts of others: this comes past it. */
+export async function barriers(page, told) {
+  const found = await page.evaluate(`${AXE}; axe.run()`);
+  for (const one of found.violations) {
+    wrong.push(`${told}: ${one.id}: ${one.nodes[0].target.join(" ")}`);
+  }
+}
+
+/** Run the check that the command names, and tell what is wrong. */
+export async function run(checks) {
+  const executablePath = process.env.CHROMIUM ?? BROWSERS.find((path) => existsSync(path));
+  const browser = await chromium.launch({ executablePath, args: ["--no-sandbox"] });
+  try {
+    await checks[check](browser);
+  } catch (error) {
+    wrong.push(String(error?.stack ?? error));
+  } finally {
+    await browser.close();
+  }
+  console.log(wrong.join("\n"));
+  process.exitCode = wrong.length ? 1 : 0;
+}
