@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hefesto_api.adapters import metrics_folder
+from hefesto_api.adapters.metrics_server import MetricsServer
+from hefesto_api.domain.errors import UsageError
 from hefesto_api.features.health import gauges
 from hefesto_api.worker import KINDS
 from prometheus_client.parser import text_string_to_metric_families
@@ -150,6 +156,40 @@ sys.stdout.buffer.write(before + b"----" + counts.exposition(list))
         assert f"hefesto_live_connections {connections}" in told
     assert 'hefesto_processes{role="worker"} 1.0' in before
     assert 'hefesto_processes{role="worker"}' not in after
+
+
+@pytest.mark.enable_socket
+def test_a_worker_tells_of_itself(app: Flask) -> None:
+    held: Runtime = app.extensions["hefesto"]
+    held.metrics.count_job("analysis", "succeeded", 0.1)
+    server = MetricsServer(0, lambda: held.metrics.exposition(lambda: gauges.now(held)))
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as answer:
+            told = answer.read().decode()
+        with pytest.raises(urllib.error.HTTPError):
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/", timeout=10)
+        with pytest.raises(UsageError, match="cannot be bound"):
+            MetricsServer(server.port, lambda: b"")
+    finally:
+        server.close()
+    assert 'hefesto_jobs_total{kind="analysis",result="succeeded"} 1.0' in told
+    assert "hefesto_database_up 1.0" in told
+
+
+def test_the_folder_of_a_killed_service_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics_folder, "_SHARED", tmp_path)
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    living = metrics_folder.make()
+    left = tmp_path / living.name.replace(str(os.getpid()), str(ended.pid))
+    other = tmp_path / "hefesto-metrics"
+    for folder in (left, other):
+        folder.mkdir()
+    made = metrics_folder.make()
+    assert made.parent == tmp_path
+    assert [folder.exists() for folder in (left, other, living)] == [False, True, True]
+    metrics_folder.remove(made)
+    assert not made.exists()
 
 
 class Answering(BaseHTTPRequestHandler):
