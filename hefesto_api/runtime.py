@@ -206,7 +206,7 @@ def start_telemetry(made: Runtime) -> None:
 
 
 def _expect_current(db: Database) -> None:
-    if not migrate.is_current(db):
+    if not migrate.serves(migrate.current(db)):
         raise ServiceUnavailable(
             "The database has another schema.", service="database", reason="not_migrated"
         )

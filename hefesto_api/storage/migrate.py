@@ -42,6 +42,15 @@ def is_current(db: Database) -> bool:
     return current(db) == HEAD
 
 
+def serves(revision: str | None) -> bool:
+    """Tell whether this version can work on a schema: its own, or a later one.
+
+    While hosts are upgraded one by one the last ones meet a schema that the first one brought. A revision
+    leaves what the version before it uses; that goes in a later one.
+    """
+    return revision is not None and revision >= HEAD
+
+
 def upgrade(db: Database, revision: str = "head") -> bool:
     """Bring a database to a revision; False when there was nothing to do.
 

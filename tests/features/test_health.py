@@ -73,6 +73,15 @@ def test_readiness_holds_when_all_of_it_does(client: FlaskClient) -> None:
     assert (data["status"], set(data["checks"].values())) == ("ready", {True})
 
 
+def test_a_schema_that_a_later_version_brought_is_worked_on(client: FlaskClient) -> None:
+    held: Runtime = client.application.extensions["hefesto"]
+    with held.db.write() as session:
+        session.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    assert client.get("/readyz").status_code == 200
+    assert held.watch.look()
+    assert data_of(client.get("/health/deep"))["checks"]["database"]["status"] == "healthy"
+
+
 def test_readiness_names_what_does_not_hold(unmigrated: FlaskClient) -> None:
     response = unmigrated.get("/readyz")
     assert response.status_code == 503

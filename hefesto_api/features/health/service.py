@@ -168,7 +168,7 @@ def _look(runtime: Runtime, look: Look) -> Check:
 def _database(runtime: Runtime) -> tuple[str, dict[str, Any]]:
     revision = migrate.current(runtime.db)
     kind = "sqlite" if runtime.db.is_sqlite else "postgresql"
-    if revision != migrate.HEAD:
+    if not migrate.serves(revision):
         return UNHEALTHY, {"kind": kind, "reason": "not_migrated", "revision": revision}
     found = runtime.integrity.look()
     if found.problems:
