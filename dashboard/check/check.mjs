@@ -141,10 +141,11 @@ const checks = {
 
   /** An installation where nothing was sent yet says what to do. */
   async empty(browser) {
-    for (const path of ["/dashboard", "/dashboard/findings", "/dashboard/quality"]) {
-      const page = await opened(browser, path);
-      await page.locator(".empty pre", { hasText: `curl ${url}` }).waitFor({ timeout: 10_000 });
-      await page.context().close();
+    for (const page of ["", "/findings", "/quality", "/deployments", "/webhooks"]) {
+      const path = `/dashboard${page}`;
+      const shown = await opened(browser, path);
+      await shown.locator(".empty pre", { hasText: `curl ${url}` }).waitFor({ timeout: 10_000 });
+      await shown.context().close();
     }
   },
 

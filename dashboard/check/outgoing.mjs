@@ -171,15 +171,6 @@ const checks = {
     await call("PATCH", `/api/v1/webhooks/${given.id}`, { is_active: true });
     await row.getByText("healthy").waitFor({ timeout: 5_000 });
   },
-
-  /** Where nothing was sent yet, the pages say what to do. */
-  async empty(browser) {
-    for (const path of ["/dashboard/deployments", "/dashboard/webhooks"]) {
-      const page = await opened(browser, path);
-      await page.locator(".empty pre", { hasText: "curl http" }).waitFor({ timeout: 10_000 });
-      await page.context().close();
-    }
-  },
 };
 
 await run(checks);
