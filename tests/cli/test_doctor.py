@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from click.testing import Result
     from hefesto_api.storage.database import Database
 
-KEY = "a key that nobody guesses 0123456789"
+KEY = "a key that nobody guesses 9482610375"
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - told to the doctor, bound by nobody
 AWAY = "postgresql://127.0.0.1:1/x"
 ADMIN = "hefesto keys create --name first --scope admin"
@@ -104,6 +104,7 @@ def test_nothing_is_made_where_nothing_is(clinic: Clinic) -> None:
         ("access", {"HEFESTO_AUTH": "required"}, "no admin", ADMIN),
         ("secret_key", {"HEFESTO_ENV": "production"}, "HEFESTO_SECRET_KEY is not set", "HEFESTO_SECRET_KEY"),
         ("secret_key", {"HEFESTO_DATABASE_URL": AWAY}, "not set", "HEFESTO_SECRET_KEY="),
+        ("secret_key", {"HEFESTO_SECRET_KEY": "changeme" * 4 + "qxz"}, "copied", "rotate-secret"),
         ("proxies", {"HEFESTO_TRUSTED_PROXIES": "0.0.0.0/0"}, "0.0.0.0/0", "HEFESTO_TRUSTED_PROXIES="),
         ("proxies", {"HEFESTO_ENV": "production"}, "TRUSTED_PROXIES is not set", "HEFESTO_TRUSTED_PROXIES="),
         ("roots", {"HEFESTO_ROOTS": "/nowhere/at/all"}, "/nowhere/at/all", "mkdir -p /nowhere/at/all"),
@@ -118,6 +119,10 @@ def test_a_mistake_in_the_settings(
     assert what in told["what"]
     assert cure in told["cure"]
     assert told["why"]
+
+
+def test_private_networks_may_hold_proxies(clinic: Clinic) -> None:
+    assert "proxies" not in clinic.complaints(HEFESTO_TRUSTED_PROXIES="172.16.0.0/12,10.0.0.0/8,unix")
 
 
 def test_files_that_others_can_read(clinic: Clinic) -> None:

@@ -14,6 +14,16 @@ from hefesto_api.storage import admins
 
 _SECRETS = ("SECRET", "PASSWORD", "KEY", "TOKEN", "DATABASE_URL", "REDIS_URL", "BROKER_URL")
 _EVERYBODY = 16  # bits: a network with fewer is no proxy of anybody's
+_EXAMPLES = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "example",
+    "password",
+    "your-secret",
+    "your_secret",
+    "12345678",
+)
 _HASHING_MB = 19  # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html
 
 
@@ -74,6 +84,12 @@ def secret_key(patient: Patient) -> Iterator[Complaint]:
             "It is copied with the database's folder: a stolen backup opens its own secrets.",
             f"export HEFESTO_SECRET_KEY=$(cat {beside}); rm {beside}",
         )
+    if any(word in key.lower() for key in settings.secret_key for word in _EXAMPLES):
+        yield error(
+            "HEFESTO_SECRET_KEY looks like an example that somebody copied.",
+            "Whoever has read the same page opens every secret in the database.",
+            f"{set_new}, with the present one behind a comma; hefesto keys rotate-secret",
+        )
     if beside is not None and _is_readable_by_others(beside):
         yield error(
             f"The key file {beside} can be read by other accounts.",
@@ -103,7 +119,7 @@ def proxies(patient: Patient) -> Iterator[Complaint]:
         if proxy == "unix":
             continue
         network = ip_network(proxy, strict=False)
-        if network.prefixlen < _EVERYBODY and not (network.version == 4 and network.prefixlen == 8):
+        if network.prefixlen < _EVERYBODY and not network.is_private:
             yield error(
                 f"HEFESTO_TRUSTED_PROXIES holds {proxy}.",
                 "Anybody there can say to be another address, past every limit by address.",

@@ -17,8 +17,9 @@ from hefesto_api.web import frontend
 
 MOUNTS = Path("/proc/self/mounts")
 _NETWORK = frozenset({
-    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs", "fuse.sshfs",
-    "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "virtiofs",
+    "9p", "afs", "beegfs", "ceph", "cifs", "davfs", "fuse.glusterfs", "fuse.rclone", "fuse.s3fs",
+    "fuse.sshfs", "glusterfs", "gpfs", "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs",
+    "virtiofs",
 })  # fmt: skip
 _SOUND_SQLITE = (3, 51, 3)
 _LEAST_FREE, _LEAST_BYTES = 0.05, 200 << 20
