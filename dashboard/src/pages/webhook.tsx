@@ -19,7 +19,7 @@ import { StateMark } from "../pieces/verdict";
 import { change, go, route, to } from "../route";
 import type { Pagination } from "../types";
 import { WebhookForm } from "./webhookform";
-import { Pause, Ping } from "./webhooks";
+import { Pause, Ping, stateOf } from "./webhooks";
 
 const PAGE = 25;
 const GRACE: [string, number][] = [
@@ -51,7 +51,7 @@ export function WebhookPage({ id }: { id: string }) {
     <article class="webhook alert">
       <header class="head">
         <p class="top">
-          <StateMark of={of.health_status} as={of.is_active ? of.health_status : "paused"} />
+          <StateMark of={of.health_status} as={stateOf(of)} />
           <span class="times">
             changed <Since at={of.updated_at} /> ago
           </span>

@@ -149,7 +149,7 @@ function Row({ of, health, here, changed }: { of: Webhook; health: Health | unde
         <a href={to(`/webhooks/${of.id}`)}>
           <b>{of.name}</b>
         </a>
-        <StateMark of={of.health_status} as={of.is_active ? of.health_status : "paused"} />
+        <StateMark of={of.health_status} as={stateOf(of)} />
         <span class="quiet">
           {hostOf(of.url)} · {of.format} · {of.events.length ? many(of.events.length, "kind of event", "kinds of events") : "all events"}
           {of.project ? ` · ${of.project}` : ""}
@@ -184,6 +184,11 @@ function Row({ of, health, here, changed }: { of: Webhook; health: Health | unde
       </div>
     </li>
   );
+}
+
+/** Its health; one that is not active was paused by somebody, or disabled because it said that it is gone. */
+export function stateOf(of: Webhook): string {
+  return of.is_active || of.disabled_reason ? of.health_status : "paused";
 }
 
 export function hostOf(url: string): string {

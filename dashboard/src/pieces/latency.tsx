@@ -8,7 +8,7 @@ import { toldOf } from "./strip";
 import { milliseconds } from "./until";
 
 const HEIGHT = 130;
-const LEFT = 44;
+const LEFT = 52;
 const TOP = 8;
 const BOTTOM = 22;
 const LEAST_MS = 1;
