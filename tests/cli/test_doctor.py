@@ -8,7 +8,9 @@ import os
 import resource
 import shutil
 import socket
+import socketserver
 import sqlite3
+import threading
 from collections import namedtuple
 from contextlib import closing
 from datetime import timedelta
@@ -215,6 +217,21 @@ def test_redis_and_a_broker_that_nobody_answers_at(clinic: Clinic) -> None:
     for check in ("redis", "broker"):
         assert place in told[check]["what"]
         assert "hunter2" not in str(told[check])
+
+
+@pytest.mark.enable_socket
+def test_a_redis_that_refuses(clinic: Clinic) -> None:
+    class Refusing(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            while self.request.recv(4096):
+                self.request.sendall(b"-NOAUTH Authentication required.\r\n")
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Refusing) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        told = clinic.complaints(HEFESTO_REDIS_URL=f"redis://127.0.0.1:{server.server_address[1]}/0")
+        server.shutdown()
+    assert "refuses" in told["redis"]["what"]
 
 
 def test_a_page_that_was_not_built(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:

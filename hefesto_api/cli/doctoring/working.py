@@ -9,8 +9,10 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from hefesto_api.cli.doctoring.values import Complaint, Patient, error, warning
@@ -115,9 +117,18 @@ def redis(patient: Patient) -> Iterator[Complaint]:
             "pip install 'hefesto-api[redis]'",
         )
         return
-    yield from _unreachable(
-        "HEFESTO_REDIS_URL", url, "Limits count on each host alone, and the cache is cold."
-    )
+    why = "Limits count on each host alone, and each process has only what it keeps itself."
+    complaints = list(_unreachable("HEFESTO_REDIS_URL", url, why))
+    yield from complaints
+    if complaints:
+        return
+    library: Any = importlib.import_module("redis")
+    try:
+        with closing(library.Redis.from_url(url, socket_timeout=_REACH_SECONDS)) as asked:
+            asked.ping()
+    except library.RedisError as problem:
+        what = f"HEFESTO_REDIS_URL: what answers there refuses ({type(problem).__name__})."
+        yield error(what, why, "redis-cli -u $HEFESTO_REDIS_URL ping")
 
 
 def broker(patient: Patient) -> Iterator[Complaint]:
