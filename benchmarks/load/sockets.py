@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections import deque
 from typing import Any
@@ -44,11 +43,17 @@ class Socket:
 
     def skip(self) -> None:
         """Read what is there, and let it be; raises OSError, but for there being nothing."""
-        with contextlib.suppress(BlockingIOError):
-            while data := self._sock.recv(1 << 16, socket.MSG_DONTWAIT):
+        seconds = self._sock.gettimeout()
+        self._sock.setblocking(False)
+        try:
+            while data := self._sock.recv(1 << 16):
                 self._protocol.receive_data(data)
-                self._send()
                 self._protocol.events_received()
+        except BlockingIOError:
+            pass
+        finally:
+            self._sock.settimeout(seconds)
+        self._send()
 
     def close(self) -> None:
         """Leave."""
