@@ -32,14 +32,14 @@ SECONDS = 30.0
 class Server:
     """gunicorn with two threads, and the database that it tells of."""
 
-    def __init__(self, folder: Path, db: Database) -> None:
+    def __init__(self, folder: Path, db: Database, **settings: str) -> None:
         self.db = db
         with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
             self.port = int(listener.getsockname()[1])
             argv = [sys.executable, "-m", "gunicorn", "-c", "python:hefesto_api.web.server"]
             argv += ["--threads", str(THREADS), "--bind", f"fd://{listener.fileno()}"]
             environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "HEFESTO_LOG_LEVEL": "error"}
-            environ |= {"HEFESTO_LIVE_PER_CALLER": "0"}
+            environ |= {"HEFESTO_LIVE_PER_CALLER": "0", **settings}
             self.process = subprocess.Popen(
                 [*argv, "hefesto_api.app:create_app()"],
                 cwd=folder,
