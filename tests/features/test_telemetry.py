@@ -14,14 +14,17 @@ from hefesto_api.adapters import telemetry
 from hefesto_api.storage import jobs, statements
 from hefesto_api.worker import Worker
 from structlog.testing import capture_logs
+from tests.answers import data_of
+from tests.features.receiver import PRIVATE, Receiver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from flask import Flask
     from flask.testing import FlaskClient
     from hefesto_api.runtime import Runtime
+    from tests.features.conftest import Service
 
 pytest.importorskip("opentelemetry.sdk")
 
@@ -97,6 +100,21 @@ def test_a_job_is_part_of_the_trace_that_it_comes_from(app: Flask, client: Flask
     assert trace_of(found["job analysis"]) == trace_of(found["analysis"]) == TRACE
     assert found["job analysis"].parent.span_id == found["POST /api/v1/analyze"].context.span_id
     assert found["analysis"].attributes["hefesto.analysis.status"] == "completed"
+
+
+@pytest.mark.enable_socket
+def test_a_receiver_is_told_whose_trace_it_is(
+    make_service: Callable[..., Service], sqlite_url: str, told: Any
+) -> None:
+    client = make_service(sqlite_url, HEFESTO_WEBHOOK_ALLOW_PRIVATE=PRIVATE).client
+    with Receiver(500) as receiver:
+        made = data_of(client.post("/api/v1/webhooks", json={"name": "shop", "url": receiver.url}))
+        client.post(f"/api/v1/webhooks/{made['id']}/test", headers={"traceparent": PARENT})
+        (heard,) = (one for one in receiver.heard if one.method == "POST")
+    span = spans(told)["webhook delivery"]
+    assert heard.headers["traceparent"] == f"00-{TRACE}-{span.context.span_id:016x}-01"
+    assert span.attributes["error.type"] == "500"
+    assert made["secret"] not in span.to_json()
 
 
 def test_lines_of_the_log_name_the_span(client: FlaskClient, told: Any) -> None:

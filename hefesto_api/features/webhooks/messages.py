@@ -65,14 +65,18 @@ def send(sender: Sender, secrets: Sealed, record: WebhookRecord, message_id: str
     headers = {"Content-Type": "application/json"}
     if record.format == webhooks.STANDARD:
         headers |= webhooks.headers(message_id, clock.now(), body, secrets.signing(record))
-    about: dict[str, Any] = {"http__request__method": "POST", "server__address": urlsplit(record.url).hostname}
+    about: dict[str, Any] = {
+        "http__request__method": "POST",
+        "server__address": urlsplit(record.url).hostname,
+    }
     about |= {"hefesto__webhook__id": record.id, "hefesto__delivery__id": message_id}
     with telemetry.span("webhook delivery", telemetry.CLIENT, **about) as span:
         if span is not None:
             headers["traceparent"] = span.traceparent
         outcome = sender.send("POST", record.url, body, headers)
         if span is not None:
-            span.tell(http__response__status_code=outcome.status, error__type=outcome.error)
+            wrong = None if outcome.is_success else str(outcome.status or "no_answer")
+            span.tell(http__response__status_code=outcome.status, error__type=wrong)
     return outcome
 
 
