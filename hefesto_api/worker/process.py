@@ -28,6 +28,7 @@ def make(runtime: Runtime, slots: int = 2) -> Worker:
 def main(runtime: Runtime, slots: int = 2) -> None:
     """Work until SIGTERM or SIGINT, behind the web processes: they answer while it takes all cores."""
     os.nice(NICENESS)
+    runtime.metrics.role = "worker"
     worker = make(runtime, slots)
 
     def stop(_number: int, _frame: FrameType | None) -> None:
