@@ -58,13 +58,18 @@ def of_path(
 
 def _analysed(session: Session, project_id: str, latest: Sequence[AnalysisRecord]) -> Analysed | None:
     """Return where a project's files lie: as an analysis of them says, else as the project does."""
-    recent = (*latest, *analyses.page(session, limit=LATEST, project_id=project_id))
-    for one in recent:
+    for one in _recent(session, project_id, latest):
         if root := one.options.get("root"):
             places = one.options.get("places", ())
             return Analysed(root, tuple(place for place, is_dir in places if is_dir and place))
     root = projects.by_id(session, project_id).root_path
     return Analysed(root) if root else None
+
+
+def _recent(session: Session, project_id: str, latest: Sequence[AnalysisRecord]) -> Iterator[AnalysisRecord]:
+    """Yield the analyses to look at; the project's own are read only where the others do not tell."""
+    yield from latest
+    yield from analyses.page(session, limit=LATEST, project_id=project_id)
 
 
 def _look(where: Analysed | None, roots: Sequence[Path], path: str) -> Ownership:
