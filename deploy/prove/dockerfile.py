@@ -31,7 +31,8 @@ PASSED = ("http_proxy", "https_proxy", "no_proxy", "PIP_CERT", "NODE_EXTRA_CA_CE
 ENTER = """
 mount -t proc proc "$ROOT/proc"; mount --rbind /dev "$ROOT/dev"
 for file in /etc/resolv.conf /etc/ssl/certs; do
-  mkdir -p "$ROOT$(dirname $file)"; [ -e "$ROOT$file" ] || touch "$ROOT$file"; mount --bind "$file" "$ROOT$file"
+  mkdir -p "$ROOT$(dirname $file)"; [ -e "$ROOT$file" ] || touch "$ROOT$file"
+  mount --bind "$file" "$ROOT$file"; mount -o remount,bind,ro "$ROOT$file"
 done
 exec chroot "$ROOT" "$@"
 """
