@@ -57,7 +57,7 @@ MODES: Final = {
 NGINX: Final = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
 # No limits by address, which would count the slow and the others as one here: as if each came from its own.
 CONFIGURATION: Final = """\
-worker_processes 1; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
+worker_processes auto; daemon off; pid {folder}/nginx.pid; error_log {folder}/nginx.log;
 worker_rlimit_nofile 16384;
 events {{ worker_connections 8192; }}
 http {{
@@ -65,6 +65,7 @@ http {{
     client_body_temp_path {folder}/a; proxy_temp_path {folder}/b; fastcgi_temp_path {folder}/c;
     uwsgi_temp_path {folder}/d; scgi_temp_path {folder}/e;
     client_header_timeout 10s; client_body_timeout 10s; send_timeout 10s; reset_timedout_connection on;
+    proxy_buffers 16 16k;
     proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host;
     upstream service {{ server 127.0.0.1:{port} max_fails=0; keepalive 32; keepalive_timeout 4s; }}
     server {{ listen 127.0.0.1:{listens} backlog=4096; location / {{ proxy_pass http://service; }} }}
