@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -18,38 +17,10 @@ from msgspec import Struct
 
 from hefesto_api.domain import clock, ids, tracing
 from hefesto_api.domain.errors import Conflict, NotFound
-from hefesto_api.storage.base import QUEUED, Json, Session, Text, UtcDateTime, metadata, upsert
+from hefesto_api.storage import job_statements as statements
+from hefesto_api.storage.base import QUEUED, Session
 from hefesto_api.storage.database import Database
-
-_RUNNING = sa.text("status = 'running'")
-_QUEUED = sa.text("status = 'queued'")
-
-jobs = sa.Table(
-    "jobs",
-    metadata,
-    sa.Column("id", Text, primary_key=True),
-    sa.Column("kind", Text, nullable=False),
-    sa.Column("payload", Json, nullable=False),
-    sa.Column("lane", Text),
-    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("status", Text, nullable=False),
-    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("max_attempts", sa.Integer, nullable=False),
-    sa.Column("run_at", UtcDateTime, nullable=False),
-    sa.Column("leased_by", Text),
-    sa.Column("lease_token", sa.BigInteger, nullable=False, server_default="0"),
-    sa.Column("lease_expires_at", UtcDateTime),
-    sa.Column("heartbeat_at", UtcDateTime),
-    sa.Column("last_error", Text),
-    sa.Column("created_at", UtcDateTime, nullable=False),
-    sa.Column("finished_at", UtcDateTime),
-    sa.Column("dedupe_key", Text, unique=True),
-    # The waiting in the order they are taken, so that the next one is the first entry.
-    # Both are partial on PostgreSQL too, as its revision says: saying so here would import its dialect.
-    sa.Index("ix_jobs_next", "priority", "run_at", "id", sqlite_where=_QUEUED),
-    # What keeps a lane to one job, whatever two workers see at the same moment.
-    sa.Index("ix_jobs_lane_running", "lane", unique=True, sqlite_where=_RUNNING),
-)
+from hefesto_api.storage.job_statements import jobs
 
 
 class Job(Struct, frozen=True):
@@ -107,8 +78,8 @@ def enqueue(
         "status": "queued", "max_attempts": max_attempts, "run_at": run_at or now, "created_at": now,
         "dedupe_key": dedupe_key,
     }  # fmt: skip
-    while session.execute(_insert(session.dialect.name), row).first() is None:
-        waiting = session.execute(_WAITING, {"key": dedupe_key}).scalar()
+    while session.execute(statements.insert(session.dialect.name), row).first() is None:
+        waiting = session.execute(statements.WAITING, {"key": dedupe_key}).scalar()
         if waiting is not None:  # else it was leased in this moment, and waits no more
             return str(waiting)
     if run_at is None or run_at <= now:
@@ -123,14 +94,14 @@ def lease(
     moment = now or clock.now()
     due = {"kinds": list(kinds), "now": moment}
     with db.read() as session:  # an idle worker takes no writer's lock
-        if session.execute(_DUE, due).first() is None:
+        if session.execute(statements.DUE, due).first() is None:
             return None
     try:
         # On a server that crashes while the worker lives on, a lease that is forgotten would be given again
         # under the same number; where both end together (SQLite) it may be forgotten.
         with db.write(durable=not db.is_sqlite) as session:
             values = {**due, "worker": worker, "until": moment + timedelta(seconds=seconds)}
-            row = session.execute(_LEASE, values).first()
+            row = session.execute(statements.LEASE, values).first()
     except Conflict:  # another worker took a job of the same lane in this moment (PostgreSQL)
         return None
     return None if row is None else Job(*row)
@@ -139,13 +110,13 @@ def lease(
 def may_begin(db: Database, job_id: str) -> bool:
     """Tell whether a job waits, is due, and its lane is free."""
     with db.read() as session:
-        found = session.execute(_MAY_BEGIN, {"job_id": job_id, "now": clock.now()}).first()
+        found = session.execute(statements.MAY_BEGIN, {"job_id": job_id, "now": clock.now()}).first()
     return found is not None
 
 
 def next_in_lane(session: Session, lane: str) -> str | None:
     """Return the id of the job that a lane goes on with, if one waits and is due."""
-    found = session.execute(_NEXT_IN_LANE, {"lane": lane, "now": clock.now()}).scalar()
+    found = session.execute(statements.NEXT_IN_LANE, {"lane": lane, "now": clock.now()}).scalar()
     return None if found is None else str(found)
 
 
@@ -154,7 +125,7 @@ def heartbeat(db: Database, job: Job, seconds: float, *, now: datetime | None = 
     moment = now or clock.now()
     values = {**_ours(job), "now": moment, "until": moment + timedelta(seconds=seconds)}
     with db.write(durable=False) as session:
-        return session.execute(_BEAT, values).rowcount == 1
+        return session.execute(statements.BEAT, values).rowcount == 1
 
 
 def hold(session: Session, job: Job) -> None:
@@ -162,7 +133,7 @@ def hold(session: Session, job: Job) -> None:
 
     Raises LeaseLost.
     """
-    if session.execute(_HOLD, _ours(job)).first() is None:
+    if session.execute(statements.HOLD, _ours(job)).first() is None:
         raise LeaseLost("The job's lease was lost.", job_id=job.id)
 
 
@@ -202,10 +173,10 @@ def reap(db: Database, *, now: datetime | None = None) -> list[tuple[str, str]]:
     """Take back the leases that ran out; return (id, status) of the jobs, now queued or dead."""
     moment = now or clock.now()
     with db.read() as session:
-        if session.execute(_EXPIRED, {"now": moment}).first() is None:
+        if session.execute(statements.EXPIRED, {"now": moment}).first() is None:
             return []
     with db.write() as session:
-        return [(row.id, row.status) for row in session.execute(_REAP, {"now": moment})]
+        return [(row.id, row.status) for row in session.execute(statements.REAP, {"now": moment})]
 
 
 def cancel(session: Session, job_id: str) -> bool:
@@ -257,7 +228,7 @@ def page(
 
 def counts(session: Session) -> dict[str, int]:
     """Return how many jobs there are of each status."""
-    return {row[0]: row[1] for row in session.execute(_COUNTS)}
+    return {row[0]: row[1] for row in session.execute(statements.COUNTS)}
 
 
 def standing(session: Session, *, now: datetime | None = None) -> dict[tuple[str, str], tuple[int, float]]:
@@ -268,20 +239,20 @@ def standing(session: Session, *, now: datetime | None = None) -> dict[tuple[str
     moment = now or clock.now()
     return {
         (kind, status): (number, max((moment - (oldest or moment)).total_seconds(), 0.0))
-        for kind, status, number, oldest in session.execute(_STANDING, {"now": moment})
+        for kind, status, number, oldest in session.execute(statements.STANDING, {"now": moment})
     }
 
 
 def waiting(session: Session, *, now: datetime | None = None) -> tuple[int, float]:
     """Return how many jobs wait, and for how many seconds the one that is due longest has been."""
     moment = now or clock.now()
-    number, oldest = session.execute(_WAITING_SINCE, {"now": moment}).one()
+    number, oldest = session.execute(statements.WAITING_SINCE, {"now": moment}).one()
     return number, 0.0 if oldest is None else max((moment - oldest).total_seconds(), 0.0)
 
 
 def purge(session: Session, before: datetime, *, limit: int = 1000) -> int:
     """Delete at most `limit` jobs that succeeded or were cancelled before a time; return how many."""
-    return session.execute(_PURGE, {"before": before, "limit": limit}).rowcount
+    return session.execute(statements.PURGE, {"before": before, "limit": limit}).rowcount
 
 
 def _ours(job: Job) -> dict[str, Any]:
@@ -290,132 +261,5 @@ def _ours(job: Job) -> dict[str, Any]:
 
 def _end(session: Session, job: Job, status: str, moment: datetime, error: str | None, again: bool) -> None:
     values = {**_ours(job), "new_status": status, "now": moment, "error": error}
-    if session.execute(_AGAIN if again else _END, values).rowcount != 1:
+    if session.execute(statements.AGAIN if again else statements.END, values).rowcount != 1:
         raise LeaseLost("The job's lease was lost.", job_id=job.id)
-
-
-@cache
-def _insert(dialect: str) -> Any:
-    return upsert(dialect, jobs).on_conflict_do_nothing(index_elements=["dedupe_key"]).returning(jobs.c.id)
-
-
-# No parameters: the databases must see, when they plan, that the partial indexes fit.
-_IS_QUEUED: sa.ColumnElement[str] = sa.literal_column("'queued'")
-_IS_RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
-_NOW = sa.bindparam("now", type_=UtcDateTime)
-_UNTIL = sa.bindparam("until", type_=UtcDateTime)
-# What was queued to be done at once is due also when the clock was put back since.
-_IS_DUE = sa.or_(jobs.c.run_at <= _NOW, jobs.c.run_at <= jobs.c.created_at)
-_same_lane = jobs.alias("same_lane")
-_LANE_TAKEN = (
-    sa.select(sa.literal(1))
-    .where(
-        _same_lane.c.lane == jobs.c.lane,
-        sa.or_(
-            _same_lane.c.status == _IS_RUNNING,
-            # What was begun is ended before the next begins: nothing of its lane overtakes a job that a
-            # kill or a failure put back, which may have written half of what it has to write.
-            sa.and_(
-                _same_lane.c.status == _IS_QUEUED, _same_lane.c.attempts > 0, _same_lane.c.id != jobs.c.id
-            ),
-        ),
-    )
-    .exists()
-)
-_DUE = (
-    sa.select(jobs.c.id)
-    .where(
-        jobs.c.status == _IS_QUEUED,
-        _IS_DUE,
-        jobs.c.kind.in_(sa.bindparam("kinds", expanding=True)),
-        sa.or_(jobs.c.lane.is_(None), ~_LANE_TAKEN),
-    )
-    .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
-    .limit(1)
-)
-_MAY_BEGIN = sa.select(jobs.c.id).where(
-    jobs.c.id == sa.bindparam("job_id"),
-    jobs.c.status == _IS_QUEUED,
-    _IS_DUE,
-    sa.or_(jobs.c.lane.is_(None), ~_LANE_TAKEN),
-)
-_NEXT_IN_LANE = (
-    sa.select(jobs.c.id)
-    .where(jobs.c.lane == sa.bindparam("lane"), jobs.c.status == _IS_QUEUED, _IS_DUE)
-    .order_by(jobs.c.priority, jobs.c.run_at, jobs.c.id)
-    .limit(1)
-)
-_LEASE = (
-    sa.update(jobs)
-    .where(jobs.c.id == _DUE.correlate(None).with_for_update(skip_locked=True, of=jobs).scalar_subquery())
-    .values(
-        status="running",
-        attempts=jobs.c.attempts + 1,
-        leased_by=sa.bindparam("worker"),
-        lease_token=jobs.c.lease_token + 1,
-        lease_expires_at=_UNTIL,
-        heartbeat_at=_NOW,
-        dedupe_key=None,
-    )
-    .returning(*jobs.c)
-)
-_MINE = sa.and_(
-    jobs.c.id == sa.bindparam("job_id"),
-    jobs.c.lease_token == sa.bindparam("token"),
-    jobs.c.status == _IS_RUNNING,
-)
-_LET_GO = (
-    sa.update(jobs)
-    .where(_MINE)
-    .values(
-        status=sa.bindparam("new_status"),
-        last_error=sa.bindparam("error"),
-        leased_by=None,
-        lease_expires_at=None,
-    )
-)
-_END = _LET_GO.values(finished_at=_NOW)
-_AGAIN = _LET_GO.values(run_at=_NOW)
-_BEAT = sa.update(jobs).where(_MINE).values(lease_expires_at=_UNTIL, heartbeat_at=_NOW)
-_HOLD = sa.select(jobs.c.id).where(_MINE).with_for_update()
-_WAITING = sa.select(jobs.c.id).where(jobs.c.dedupe_key == sa.bindparam("key"))
-_OVERDUE = sa.and_(jobs.c.status == _IS_RUNNING, jobs.c.lease_expires_at < _NOW)
-_EXPIRED = sa.select(jobs.c.id).where(_OVERDUE).limit(1)
-_EXHAUSTED = jobs.c.attempts >= jobs.c.max_attempts
-_REAP = (
-    sa.update(jobs)
-    .where(_OVERDUE)
-    .values(
-        status=sa.case((_EXHAUSTED, "dead"), else_="queued"),
-        run_at=_NOW,
-        finished_at=sa.case((_EXHAUSTED, _NOW), else_=sa.null()),
-        leased_by=None,
-        lease_expires_at=None,
-        last_error="The worker stopped without a word.",
-    )
-    .returning(jobs.c.id, jobs.c.status)
-)
-_COUNTS = sa.select(jobs.c.status, sa.func.count()).group_by(jobs.c.status)
-_WAITING_SINCE = sa.select(
-    sa.func.count(), sa.func.min(sa.case((jobs.c.run_at <= _NOW, jobs.c.run_at)), type_=UtcDateTime)
-).where(jobs.c.status == _IS_QUEUED)
-_STANDING = (
-    sa.select(
-        jobs.c.kind,
-        jobs.c.status,
-        sa.func.count(),
-        sa.func.min(sa.case((jobs.c.run_at <= _NOW, jobs.c.run_at)), type_=UtcDateTime),
-    )
-    .where(jobs.c.status.in_(["queued", "running", "dead"]))
-    .group_by(jobs.c.kind, jobs.c.status)
-)
-_PURGE = sa.delete(jobs).where(
-    jobs.c.id.in_(
-        sa.select(jobs.c.id)
-        .where(
-            jobs.c.status.in_(["succeeded", "cancelled"]),
-            jobs.c.finished_at < sa.bindparam("before", type_=UtcDateTime),
-        )
-        .limit(sa.bindparam("limit"))
-    )
-)
