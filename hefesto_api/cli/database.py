@@ -97,6 +97,8 @@ def check() -> None:
             click.echo(f"{name:<20} {rows:>10}")
         for problem in health.problems:
             failures.say(problem)
+        if health.problems:
+            failures.say("stop the service, keep the file, and run `hefesto db restore FILE` with a backup")
         if not health.current:
             failures.say(f"the schema is {health.revision or 'missing'}; run `hefesto db upgrade`")
         sound = health.current and not health.problems

@@ -178,6 +178,8 @@ def test_a_damaged_page(clinic: Clinic) -> None:
     assert "damaged" in told["what"]
     assert "hefesto db restore" in told["cure"]
     assert clinic.run().exit_code == 1
+    checked = CliRunner().invoke(main, ["db", "check"], env=clinic.environ)
+    assert (checked.exit_code, "hefesto db restore" in checked.output) == (1, True)
 
 
 def test_a_clock_that_was_put_back(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> None:
