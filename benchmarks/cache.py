@@ -28,7 +28,8 @@ from hefesto_api.storage.database import open_database
 
 from benchmarks import corpora, finding_rows, limits
 from benchmarks.load import generator as load
-from benchmarks.security.cost import ENDLESS, SECRET_KEY, command
+from benchmarks.security.cost import ENDLESS, command
+from benchmarks.security.limits import SECRET_KEY
 from benchmarks.service import SERVE, Service
 from benchmarks.serving import HERE, environment
 

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from hefesto_api.domain import grouping
 from hefesto_api.domain.alert import AlertState, IncomingAlert, IncomingDeployment
-from hefesto_api.storage import alert_changes, alerts, deployments, jobs, projects
+from hefesto_api.storage import alert_changes, alerts, deployments, generations, jobs, projects
 
 if TYPE_CHECKING:
     from hefesto_api.domain.grouping import Traits
@@ -49,7 +49,11 @@ def plan(item: IncomingAlert | IncomingDeployment, home: Home, homes: Homes) -> 
 def carry_out(session: Session, planned: list[Planned]) -> list[Effect]:
     """Record what was planned, ask for the correlation of what is new, and announce it all at the end."""
     made: dict[str, str] = {}
-    effects = [_one(session, one, _project_id(session, one.home, made)) for one in planned]
+    effects = []
+    for one in planned:
+        project_id = _project_id(session, one.home, made)
+        generations.within(session, project_id)
+        effects.append(_one(session, one, project_id))
     for effect in effects:
         if effect.event is not None and effect.id is not None:
             alerts.announce(session, effect.event, effect.id)

@@ -10,7 +10,7 @@ from hefesto_api.domain.errors import Conflict, Invalid, NotFound
 from hefesto_api.features.alerts import service
 from hefesto_api.formats.alerts import native
 from hefesto_api.formats.alerts.payload import Node
-from hefesto_api.storage import alert_changes, alert_effects, alert_lists, alerts
+from hefesto_api.storage import alert_changes, alert_effects, alert_lists, alerts, generations, projects
 from hefesto_api.storage.alert_homes import Homes
 from hefesto_api.storage.alerts import ACKNOWLEDGED, RESOLVED
 
@@ -84,6 +84,7 @@ def acknowledge(
     with db.write() as session:
         item = service.read(session, alert_id, who.allowed)
         require(lambda: service.detail(session, item))
+        _within(session, item)
         if item.status == RESOLVED:
             raise Conflict("The alert is resolved.", status=RESOLVED)
         if alert_changes.acknowledge(session, alert_id, who.name, comment):
@@ -106,6 +107,7 @@ def resolve(
     with db.write() as session:
         item = service.read(session, alert_id, who.allowed)
         require(lambda: service.detail(session, item))
+        _within(session, item)
         if alert_changes.resolve(session, alert_id, who.name, comment):
             alerts.announce(session, "resolved", alert_id, user=who.name)
             _note("alert.resolved", item, comment, RESOLVED)
@@ -135,10 +137,16 @@ def _acknowledged(session: Session, who: Who, alert_id: str, comment: str) -> st
         item = service.read(session, alert_id, who.allowed)
     except NotFound:
         return "not_found"
+    _within(session, item)
     if not alert_changes.acknowledge(session, alert_id, who.name, comment):
         return "already"
     _note("alert.acknowledged", item, comment, ACKNOWLEDGED)
     return ACKNOWLEDGED
+
+
+def _within(session: Session, item: ListedAlert) -> None:
+    """Say that what changes is of the alert's project: what is kept of others stays good."""
+    generations.within(session, projects.get(session, item.project).id)
 
 
 def _note(action: str, before: ListedAlert, comment: str, status: str | None = None) -> None:

@@ -19,7 +19,7 @@ from hefesto_api.features.analysis import blocks, document, moves, record
 from hefesto_api.features.analysis.document import Chunk, Tally
 from hefesto_api.features.analysis.intake import Intake, Sorted
 from hefesto_api.features.analysis.record import Examined, Writer
-from hefesto_api.storage import analyses, contents, recorded, sightings
+from hefesto_api.storage import analyses, contents, generations, recorded, sightings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence, Set
@@ -153,6 +153,8 @@ class Run:
 
     def begin(self, session: Session) -> Writer:
         """Begin a stage: make sure that this run may still write."""
+        if self.order.project_id is not None:
+            generations.within(session, self.order.project_id)
         self._hooks.hold(session)
         if self._stopped():
             raise Interrupted

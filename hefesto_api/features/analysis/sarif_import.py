@@ -13,7 +13,7 @@ from hefesto_api.features.analysis.import_index import RefusedResults, indexes, 
 from hefesto_api.features.analysis.order import Order
 from hefesto_api.features.analysis.record import Writer
 from hefesto_api.formats import sarif
-from hefesto_api.storage import analyses, projects, sightings
+from hefesto_api.storage import analyses, generations, projects, sightings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -138,6 +138,7 @@ class _Import:
     ) -> None:
         project_id = order.project_id or ""
         with self._db.write(durable=False) as session:
+            generations.within(session, project_id)
             sightings.alone(session, project_id, order.tool)
             writer = Writer(session, order, "", clock.now(), Chunk())
             known = sightings.known_in(session, project_id, [path for path, _ in stage], tool=order.tool)

@@ -10,7 +10,7 @@ from hefesto_api.domain.errors import Conflict, Invalid, NotFound, PreconditionF
 from hefesto_api.domain.finding import Status
 from hefesto_api.domain.lifecycle import SUPPRESSED
 from hefesto_api.features.findings import linking, selection, service
-from hefesto_api.storage import finding_list, findings, outbox, projects
+from hefesto_api.storage import finding_list, findings, generations, outbox, projects
 from hefesto_api.storage.findings import HistoryEntry
 
 if TYPE_CHECKING:
@@ -197,6 +197,7 @@ def _until(one: Decision | FindingRecord) -> datetime | str | None:
 def _write(
     session: Session, record: FindingRecord, decided: Decision, user: str | None, action: str, details: str
 ) -> FindingRecord:
+    generations.within(session, record.project_id)
     now = clock.now()
     resolved = decided.status == Status.RESOLVED
     findings.change(
