@@ -2,14 +2,16 @@
 
     python -m benchmarks.binary dist/hefesto
 
-Prints the size, how long a start takes (the best and the median of ten, with an empty environment), how long the
-service takes until it is ready, and its memory when idle: the proportional set size of all its processes, so that
-shared pages count once. With `--python` it measures the installed command instead of a file.
+Prints the size; how long a start takes (best and median of ten, with an empty environment) and what it takes
+of a processor, which another load of the machine does not change; how long the service takes until it is
+ready; and its memory when idle: the proportional set size of all its processes, so that shared pages count once.
+With `--python` it measures the installed command instead of a file.
 """
 
 from __future__ import annotations
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -51,7 +53,7 @@ def pss_kb(pid: int) -> int:
 
 
 def served(command: list[str], workers: int) -> tuple[float, float, int]:
-    """Serve in an empty folder; return the seconds until it is ready, its memory in MiB, and its processes."""
+    """Serve in an empty folder; return the seconds until it is ready, its MiB, and its processes."""
     with tempfile.TemporaryDirectory() as folder:
         port = free_port()
         argv = [*command, "serve", "--port", str(port), "--workers", str(workers)]
@@ -73,7 +75,7 @@ def served(command: list[str], workers: int) -> tuple[float, float, int]:
 
 def _is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -88,9 +90,13 @@ def main() -> None:
     command = [sys.executable, "-m", "hefesto_api"] if given.python else [str(given.file.resolve())]
     if not given.python:
         print(f"size                         {given.file.stat().st_size / 1e6:8.1f} MB (80 at most)")
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     taken = start_seconds(command)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = (after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime) / STARTS
     print(f"start, best of {STARTS}            {taken[0]:8.2f} s")
     print(f"start, median                {statistics.median(taken):8.2f} s (1.5 at most)")
+    print(f"start, of a processor        {busy:8.2f} s")
     for workers in (1, 2):
         ready, memory, processes = served(command, workers)
         print(f"serve --workers {workers}: ready     {ready:8.2f} s")
