@@ -26,7 +26,7 @@ from benchmarks.service import SERVE, Service
 REQUIREMENT: Final = "wapiti3==3.3.2" if sys.version_info >= (3, 12) else "wapiti3==3.2.3"
 MODULES: Final = "cookieflags,crlf,csp,exec,file,http_headers,permanentxss,redirect,sql,timesql,xss,xxe"
 FEW: Final = "cookieflags,csp,http_headers,redirect,sql,xss"
-SECONDS, FEW_SECONDS = 300, 45
+SECONDS, FEW_SECONDS = 300, 30
 """What each module has."""
 PLANTED: Final = (
     *(sys.executable, "-m", "gunicorn", "-c", "python:hefesto_api.web.server", "--threads", "8"),
