@@ -4,8 +4,8 @@
 
 Prints the size; how long a start takes (best and median of ten, with an empty environment) and what it takes
 of a processor, which another load of the machine does not change; how long the service takes until it is
-ready; and its memory when idle: the proportional set size of all its processes, so that shared pages count once.
-With `--python` it measures the installed command instead of a file.
+ready; and its memory when idle: the proportional set size of all its processes, so that shared pages count
+once. With `--python` it measures the installed command instead of a file.
 """
 
 from __future__ import annotations
