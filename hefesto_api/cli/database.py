@@ -77,11 +77,12 @@ def backup(file: Path) -> None:
 @click.argument("file", type=_FILE)
 def restore(file: Path) -> None:
     """Replace the database by the backup in FILE; the former one of SQLite is kept beside it."""
-    from hefesto_api.storage import maintenance  # noqa: PLC0415
+    from hefesto_api.storage import generations, maintenance  # noqa: PLC0415
 
     with failures.told():
         db = _database()
         kept = maintenance.restore(file, db)
+        generations.distrust(db)
         click.echo("Restored." + (f" The former database is kept as {kept}." if kept else ""))
         _note(db, "database.restored", {"backup": file.name, "former": kept.name if kept else None})
 

@@ -17,6 +17,7 @@ from hefesto_api.storage import (
     contents,
     deliveries,
     executions,
+    generations,
     idempotency,
     intake,
     jobs,
@@ -53,6 +54,7 @@ TAKEN_DELIVERIES = timedelta(days=7)
 DEAD_LETTERS = timedelta(days=30)
 MEASURED_WEBHOOKS = timedelta(days=30)
 UNCONFIRMED_FACTORS = timedelta(days=1)
+FORGOTTEN_KEYS = timedelta(days=2)  # longer than an answer may be kept
 
 
 def run(db: Database) -> None:
@@ -83,6 +85,7 @@ def run(db: Database) -> None:
         if not (deliveries.behind(session) and webhooks.counts(session)):
             outbox.purge(session, now - TOLD_EVENTS)
         idempotency.purge(session, now=now)
+        generations.purge_keys(session, int((now - FORGOTTEN_KEYS).timestamp() * 1_000_000))
         workers.forget(session, now - SILENT_WORKERS)
         tickets.purge(session, now)
         throttles.purge(session, now)
