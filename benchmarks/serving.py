@@ -85,7 +85,7 @@ def servers(folder: Path, asked: argparse.Namespace) -> tuple[Service, Service, 
     return (
         Service(places[0], folder, [sys.executable, *gunicorn, "bare_flask:app"]),
         Service(places[1], folder, [str(environment(asked.cache)), *uvicorn, "usual_fastapi:app"], database),
-        Service(places[2], folder, serve),
+        Service(places[2], folder, serve, {"HEFESTO_CACHE_SIZE": "0"}),
     )
 
 
