@@ -154,7 +154,7 @@ def faults(cluster: Cluster, scale: Scale, chance: random.Random) -> bool:
         time.sleep(1.0)
         _each("a process killed", scale.kills, book, lambda: _kill_one(cluster, chance))
         _each("Redis killed", scale.redis, book, lambda: _kill_redis(cluster))
-        _each("PostgreSQL restarted", scale.postgres, book, lambda: _restart_postgres(cluster, next(modes)))
+        _each("PostgreSQL restarted", scale.postgres, book, lambda: _restart_postgres(cluster, book, modes))
         for host in cluster.hosts:
             cluster.wait_for(host)
     return judge(cluster.postgres, book)
@@ -220,10 +220,11 @@ def _kill_redis(cluster: Cluster) -> None:
     cluster.redis.start()
 
 
-def _restart_postgres(cluster: Cluster, mode: str) -> str:
-    began = time.monotonic()
+def _restart_postgres(cluster: Cluster, book: Book, modes: Iterator[str]) -> str:
+    mode, began = next(modes), time.monotonic()
     cluster.postgres.restart(mode)
     took = time.monotonic() - began
+    book.away.append((began, began + took))
     out = max(probe.unready_for(began) for probe in cluster.probes.values())
     return f"{mode}: it took {took:.1f} s itself; all hosts were ready after {out:.1f} s"
 

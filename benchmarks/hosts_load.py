@@ -45,13 +45,21 @@ class Book:
         self.failed = 0
         self.served: dict[str, list[float]] = {"read": [], "write": []}
         self.faults: list[str] = []
+        self.away: list[
+            tuple[float, float]
+        ] = []  # when the database was stopped, and when it was there again
         self.kept: dict[str, dict[str, str]] = {"projects": {}, "alerts": {}, "analyses": {}}
         self.lock = threading.Lock()
 
     def longest_gap(self, kind: str, since: float) -> float:
-        """Return the longest time in which nobody got an answer of a kind."""
+        """Return the longest time in which nobody got an answer of a kind, though the database was there."""
         times = sorted(moment for moment in self.served[kind] if moment >= since)
-        return max((after - before for before, after in itertools.pairwise([since, *times])), default=0.0)
+        return max((self._waited(*pair) for pair in itertools.pairwise([since, *times])), default=0.0)
+
+    def _waited(self, begin: float, end: float) -> float:
+        """Return the seconds between two moments, without those in which the database was not there."""
+        away = sum(max(min(back, end) - max(gone, begin), 0.0) for gone, back in self.away)
+        return end - begin - away
 
 
 class Client:

@@ -198,7 +198,7 @@ def _role(words: list[str]) -> str:
         return "web"
     if "hefesto_api" in words:
         return words[words.index("hefesto_api") + 1]
-    return "parser" if any("hefesto_api" in word for word in words) and words[0] != "sh" else ""
+    return "parser" if "hefesto_api.analyzers.child" in words else ""
 
 
 def _ip(arguments: str) -> None:

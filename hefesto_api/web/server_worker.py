@@ -84,6 +84,22 @@ class Worker(ThreadWorker):  # type: ignore[misc] # gunicorn is untyped
         else:
             super().handle_exit(sig, frame)
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Open the door, or shut it for a while; for good when the process ends.
+
+        Who would connect then is to be refused, and asks another: gunicorn leaves the socket open until all
+        others have gone, and who is in its queue waits in vain. Those who are at the door are let in.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            known = -1
+            while known != len(self.crowd):
+                known = len(self.crowd)
+                self.accept(listener)
+            listener.close()
+
     def accept(self, listener: Any) -> None:
         """Take a new connection; where there are too many, who has done nothing for longest goes."""
         try:

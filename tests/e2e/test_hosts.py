@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import signal
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -82,3 +82,18 @@ def test_what_happens_at_one_is_told_at_the_other_and_one_may_go(hosts: tuple[Se
         one.process.wait(60)
     with client_of(other) as client:
         assert ask(client, "GET", "/api/v1/alerts")[2]["total_count"] == 1
+
+
+def test_who_ends_answers_or_refuses_and_lets_nobody_wait(tmp_path: Path) -> None:
+    db = open_database(f"sqlite:///{tmp_path}/instance/hefesto.db")
+    migrate.upgrade(db)
+    server = Server(tmp_path, db)
+    with client_of(server) as there:
+        assert ask(there, "GET", "/livez")[0] == 200
+        server.process.send_signal(signal.SIGTERM)
+        with suppress(ConnectionError):  # gunicorn has them wait until who is there has gone
+            while True:
+                with closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=4)) as late:
+                    assert ask(late, "GET", "/livez")[0] == 200
+    assert server.process.wait(60) == 0
+    db.close()
