@@ -45,6 +45,7 @@ KEPT: Mapping[str, Keeping] = {
     "deployments.read_deployment": Keeping(_DEPLOYMENTS.kinds, ""),
     "metrics.read_summary": Keeping(_METRICS.kinds, ready=True),
     "metrics.read_trends": Keeping(_METRICS.kinds, ready=True),
+    "metrics.read_hotspots": Keeping(("findings", "alerts", "correlations", "history")),
     "quality.read_gate": Keeping(_METRICS.kinds, "slug"),
     "dashboard.read_overview": Keeping(_DASHBOARD, ready=True),
     "dashboard.read_webhooks": Keeping(("webhooks",), ready=True),
