@@ -95,10 +95,12 @@ def analyzers(parts: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def integrations() -> dict[str, str]:
+def integrations(runtime: Runtime) -> dict[str, str]:
     """Return the outside parts; what this version does not have yet is disabled."""
-    absent = dict.fromkeys(("bigquery", "llm", "redis"), "disabled")
-    return {"iris": "enabled", "webhooks": "enabled", **absent}
+    absent = dict.fromkeys(("bigquery", "llm"), "disabled")
+    shared = runtime.answers.shared
+    redis = "disabled" if shared is None else "disconnected" if shared.is_resting else "connected"
+    return {"iris": "enabled", "webhooks": "enabled", **absent, "redis": redis}
 
 
 def queue_depth(runtime: Runtime) -> int:
@@ -115,7 +117,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "status": words[overall(checked)],
         "version": __version__,
         "analyzers": analyzers(registry.availability()),
-        "integrations": integrations(),
+        "integrations": integrations(runtime),
         "uptime_seconds": round((clock.now() - runtime.started_at).total_seconds(), 3),
         "last_health_check": clock.rfc3339(runtime.watch.checked_at or clock.now()),
     }
