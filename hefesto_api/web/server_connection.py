@@ -29,6 +29,7 @@ MOST_HEAD = 64 * 1024
 _LONGEST_LINE = 8192  # of a request, and a little: beyond it the parser says what is wrong
 _RECEIVED = 16 * 1024
 _RECEIVED_OF_BODY = 64 * 1024
+_BEYOND = 128 * 1024  # of a chunked body that is too large: who reads it is to see that, not that it ends
 _NETWORK_BITS = 64  # of an IPv6 address: what one customer is given
 
 
@@ -181,7 +182,7 @@ class Connection(TConn):  # type: ignore[misc] # gunicorn is untyped
             return Verdict.WAIT if self._missing else self._end_body()
         if self._chunks.is_whole(data):
             return self._end_body()
-        if self._chunks.payload > self._most or spool.size > 2 * self._most:
+        if self._chunks.payload > self._most + _BEYOND or spool.size > 2 * self._most + _BEYOND:
             self._end_body()
             return self._serve_cut()
         return Verdict.WAIT

@@ -176,11 +176,15 @@ class Chunks:
     """
 
     def __init__(self) -> None:
-        self.payload = 0
-        """Bytes of the chunks, so far as they were announced."""
+        self._announced = 0
         self._line = bytearray()  # what has come of a line, or of the trailers
         self._skip = 0  # bytes to the end of the chunk, its line end included
         self._in_trailers = False
+
+    @property
+    def payload(self) -> int:
+        """How many bytes of the body itself have come."""
+        return self._announced - max(self._skip - 2, 0)
 
     def is_whole(self, data: bytes) -> bool:
         """Take bytes in; tell whether the body has ended within or before them."""
@@ -211,7 +215,7 @@ class Chunks:
         if not _SIZE.fullmatch(text):
             return True
         size = int(text, 16)
-        self.payload += size
+        self._announced += size
         self._in_trailers = size == 0
         self._skip = size + 2 if size else 0
         return False

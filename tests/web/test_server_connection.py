@@ -107,6 +107,23 @@ def test_what_are_no_chunks_is_for_the_parser(said: bytes) -> None:
     assert Chunks().is_whole(said)
 
 
+def test_a_chunked_body_is_received_until_it_is_surely_too_large(
+    pair: tuple[socket.socket, socket.socket],
+) -> None:
+    ours, theirs = pair
+    conn = connection(ours, room=64 << 20)
+    theirs.sendall(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % (1 << 30))
+    sent = 0
+    while conn.receive() is Verdict.WAIT:
+        sent += theirs.send(b"x" * 32_768)
+        assert sent < 2 << 20
+    request = next(conn.parser)
+    assert request.should_close()
+    assert len(request.body.read(1 << 20)) == 1 << 20  # as much as any route takes
+    assert len(request.body.read(1 << 16)) == 1 << 16  # and what shows that there is more
+    conn.close()
+
+
 def test_what_is_kept_is_given_back() -> None:
     budget = Budget(100)
     spool = Spool(budget)
