@@ -7,7 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hefesto_api.storage.base import Session
-from hefesto_api.storage.jobs import jobs
+from hefesto_api.storage.job_statements import jobs
 from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.workers import workers
 
