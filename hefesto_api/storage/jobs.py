@@ -20,7 +20,8 @@ from hefesto_api.domain.errors import Conflict, NotFound
 from hefesto_api.storage import job_statements as statements
 from hefesto_api.storage.base import QUEUED, Session
 from hefesto_api.storage.database import Database
-from hefesto_api.storage.job_statements import jobs
+
+jobs = statements.jobs
 
 
 class Job(Struct, frozen=True):
