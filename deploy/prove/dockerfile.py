@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -159,7 +160,7 @@ def _copy(stage: Stage, rest: str, stages: dict[str, Stage]) -> None:
             _lay(SOURCE / source, to, _is_sent)
 
 
-def _lay(source: Path, to: Path, wanted) -> None:  # noqa: ANN001 - a function of a path
+def _lay(source: Path, to: Path, wanted: Callable[[Path], bool]) -> None:
     if source.is_file():
         to = to / source.name if to.is_dir() else to
         shutil.copy2(source, to)
@@ -224,7 +225,8 @@ def prove_running(stage: Stage, port: int) -> None:
         page = urllib.request.urlopen(f"http://127.0.0.1:{port}/dashboard", timeout=10).read()
         assert b"<script" in page, "the page is not in the image"
         print(
-            f"analysed {done['files_analyzed']} files, {done['summary']['total_issues']} findings; the page is there"
+            f"analysed {done['files_analyzed']} files, "
+            f"{done['summary']['total_issues']} findings; the page is there"
         )
         owner = {
             (path.stat().st_uid, oct(path.stat().st_mode & 0o777)) for path in (stage.root / "data").iterdir()
