@@ -23,6 +23,7 @@ from hefesto_api.runtime import Runtime
 from hefesto_api.storage.generations import Moment
 from hefesto_api.web import compression
 from tests.access import SECRET_KEY, make_key
+from tests.adapters.test_limits import Redis
 from tests.answers import data_of
 
 PLAIN = {"identity": bytes, "gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstd.decompress}
@@ -245,3 +246,34 @@ def test_without_room_nothing_is_kept(make_app: Callable[..., Any], tmp_path: Pa
     client = app.test_client()
     assert client.get(f"{API}/projects").status_code == client.get(f"{API}/projects").status_code == 200
     assert app.extensions["hefesto"].answers.made == 0
+
+
+@pytest.mark.redis
+def test_hosts_share_through_redis_whose_death_costs_nothing(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    moment = Moment(head=1)
+    asked = Asked(("key",), "/a?b=1#")
+
+    def host() -> Answers:
+        return Answers(lambda: moment, Uncounted, size=10, ttl=60, redis_url=redis.url)
+
+    def ask(answers: Answers) -> int:
+        answers.answer(asked, lambda now: Made("", entry(asked, now, b"{}")))
+        return answers.made
+
+    with Redis(tmp_path_factory.mktemp("r")) as redis:
+        assert [ask(host()) for _ in range(2)] == [1, 0]
+        assert host().forget(["/a*"]) == 1
+        assert ask(host()) == 1
+        moment = Moment(head=2, latest={"projects": 2})
+        assert [ask(host()) for _ in range(2)] == [1, 0]
+        redis.kill()
+        alone = host()
+        assert [ask(alone), ask(alone)] == [1, 1]
+        assert alone.shared is not None
+        assert alone.shared.check() is None
+        redis.start()
+        while alone.shared.check() is None:
+            pass
+        assert [ask(host()) for _ in range(2)] == [1, 0]

@@ -132,9 +132,13 @@ class Shared:
         if self._pid != os.getpid():  # forked: the parent's sockets are the parent's
             with self._lock:
                 if self._pid != os.getpid():
-                    retry = import_module("redis.retry").Retry(import_module("redis.backoff").NoBackoff(), 0)
-                    self._client = self._module.Redis.from_url(
-                        self._url, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT, retry=retry
+                    self._client = self._module.Redis.from_url(self._url)
+                    self._client.connection_pool.connection_kwargs.update(  # whatever the address says of it
+                        socket_timeout=TIMEOUT,
+                        socket_connect_timeout=TIMEOUT,
+                        retry=import_module("redis.retry").Retry(
+                            import_module("redis.backoff").NoBackoff(), 0
+                        ),
                     )
                     self._pid = os.getpid()
         return self._client
