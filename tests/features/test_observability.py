@@ -237,7 +237,7 @@ def test_the_check_says_what_is_wrong(
     script = HOME / "deploy" / "checks" / "hefesto-check"
     done = subprocess.run(
         [str(script), "deep", answering],
-        env={"PATH": "/usr/bin:/bin", "HEFESTO_CHECK_TEXTFILE": str(tmp_path)},
+        env={"PATH": "/usr/bin:/bin", "CHECK_TEXTFILE": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
