@@ -44,18 +44,19 @@ def call(
     url: str,
     *,
     form: Mapping[str, str] | None = None,
+    json: bytes | None = None,
     headers: Mapping[str, str] | None = None,
     seconds: float = SECONDS,
     most: int = MOST,
 ) -> Answer:
-    """Send a request, with a form as its body if there is one, and return the answer, whatever its status.
+    """Send a request, with a form or JSON as its body if given, and return the answer, whatever its status.
 
     The resolver's time comes on top of the deadline. Raises CallFailed.
     """
-    body = None if form is None else urlencode(form).encode()
+    body = json if form is None else urlencode(form).encode()
     sent = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": _AGENT}
     if body is not None:
-        sent["Content-Type"] = "application/x-www-form-urlencoded"
+        sent["Content-Type"] = "application/json" if form is None else "application/x-www-form-urlencoded"
     try:
         with closing(_connection(url, seconds)) as connection:
             connection.connect()

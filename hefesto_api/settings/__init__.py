@@ -158,9 +158,25 @@ class Settings:
     llm_monthly_budget_usd: float = _setting(
         0.0, of.number(0, 1e9), "What the language model may cost a month"
     )
+    llm_api: str = _setting(
+        "", of.choice("openai", "gemini"), "What the language model's service speaks", shown="by its host"
+    )
+    llm_input_price_usd: float = _setting(
+        5.0, of.number(0, 1e6), "Price of a million tokens that the language model reads"
+    )
+    llm_output_price_usd: float = _setting(
+        25.0, of.number(0, 1e6), "Price of a million tokens that the language model writes"
+    )
+    llm_send_code: bool = _setting(
+        False, of.flag, "Whether the language model may see code, its secrets masked"
+    )
+    llm_seconds: float = _setting(30.0, of.number(1, 300), "Seconds that the language model may take")
     bigquery_project: str = _setting("", of.text, "BigQuery project that events stream to")
     bigquery_dataset: str = _setting("", of.text, "BigQuery dataset")
     bigquery_url: str = _setting("", of.http_url, "Another address of BigQuery", secret=True)
+    bigquery_location: str = _setting(
+        "", of.text, "Where the dataset is made if it is missing", shown="it must be there"
+    )
     complexity_thresholds: tuple[int, int, int, int] = _setting(
         (5, 10, 15, 20), of.thresholds, "Complexity from which a function is low, medium, high, critical"
     )
@@ -203,6 +219,17 @@ class Settings:
         if exporter not in {"", "otlp"} or said.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
             return False
         return bool(exporter) or any(said.get(name) for name in _COLLECTORS)
+
+    @property
+    def llm(self) -> bool:
+        """Whether advice may be asked for: a model is named, and a budget or that it costs nothing."""
+        free = self.llm_input_price_usd == self.llm_output_price_usd == 0
+        return bool(self.llm_url and self.llm_model and (free or self.llm_monthly_budget_usd > 0))
+
+    @property
+    def bigquery(self) -> bool:
+        """Whether findings, correlations and events stream to BigQuery."""
+        return bool(self.bigquery_project and self.bigquery_dataset)
 
     @property
     def development(self) -> bool:

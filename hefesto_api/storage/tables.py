@@ -1,5 +1,6 @@
 """Every table, known to `metadata` once this is imported: what migrations and checks look at."""
 
+from hefesto_api.storage.advice import advice, advice_months
 from hefesto_api.storage.alert_deliveries import alert_deliveries, alert_groups
 from hefesto_api.storage.alert_history import alert_history
 from hefesto_api.storage.alert_occurrences import alert_occurrences, alert_samples
@@ -18,6 +19,7 @@ from hefesto_api.storage.correlations import alert_suspects, correlations, findi
 from hefesto_api.storage.deliveries import alert_delivery_queue, event_cursors
 from hefesto_api.storage.deployments import deployment_verdicts, deployments
 from hefesto_api.storage.executions import scheduled_job_execution
+from hefesto_api.storage.exports import export_cursors
 from hefesto_api.storage.finding_links import finding_links
 from hefesto_api.storage.findings import finding_history, findings
 from hefesto_api.storage.generations import generations
@@ -47,6 +49,8 @@ from hefesto_api.storage.webhooks import webhook_health_metrics, webhooks
 from hefesto_api.storage.workers import workers
 
 __all__ = [
+    "advice",
+    "advice_months",
     "alert_deliveries",
     "alert_delivery_queue",
     "alert_groups",
@@ -80,6 +84,7 @@ __all__ = [
     "deployment_verdicts",
     "deployments",
     "event_cursors",
+    "export_cursors",
     "file_counts",
     "finding_counts",
     "finding_history",

@@ -17,6 +17,7 @@ from hefesto_api.storage import (
     contents,
     deliveries,
     executions,
+    exports,
     generations,
     idempotency,
     intake,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 UNUSED_CONTENTS = timedelta(days=30)
 ENDED_JOBS = timedelta(days=7)
 TOLD_EVENTS = timedelta(days=7)
+UNTOLD_EVENTS = timedelta(days=30)  # that an export waits for, which may have been switched off
 SILENT_WORKERS = timedelta(days=1)
 TOLD_ALERTS = timedelta(days=7)
 READ_MESSAGES = timedelta(days=7)
@@ -83,7 +85,7 @@ def run(db: Database) -> None:
         intake.call_if_waiting(session)
         # After a long stop webhooks are yet to be told of what is old by now.
         if not (deliveries.behind(session) and webhooks.counts(session)):
-            outbox.purge(session, now - TOLD_EVENTS)
+            outbox.purge(session, now - (UNTOLD_EVENTS if exports.behind(session) else TOLD_EVENTS))
         idempotency.purge(session, now=now)
         generations.purge_keys(session, int((now - FORGOTTEN_KEYS).timestamp() * 1_000_000))
         workers.forget(session, now - SILENT_WORKERS)
