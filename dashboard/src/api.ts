@@ -1,6 +1,7 @@
 // The public API: JSON in its envelope, tags remembered so that what has not changed is not sent again.
 import { effect } from "@preact/signals";
 
+import { paid } from "./pace";
 import {
   bearer,
   credentials,
@@ -151,6 +152,7 @@ async function send(path: string, options: RequestInit, again = true): Promise<R
   const headers = { Accept: "application/json", ...options.headers, ...(await authorization()) };
   const shown = bearer();
   const answer = await fetch(`/api/v1${path}`, { ...options, headers, cache: "no-store" });
+  paid(answer.headers);
   if (answer.status !== 401 || !(shown ? isDead(answer) : await isClosed())) {
     return answer; // all is well, or this request was refused for reasons of its own, as a wrong password is
   }

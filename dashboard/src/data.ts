@@ -1,15 +1,20 @@
-// Reading a resource within a component, again with each pulse.
+// Reading a resource within a component, again when what it shows may have changed.
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
 import { ApiError, get } from "./api";
-import { heard, pause, pulse } from "./live";
+import { beatOf, heard, isPaused, pause } from "./live";
+import { rest } from "./pace";
 import { person } from "./session";
+
+const AWAITED_MS = 30_000;
 
 export interface Read<T> {
   data: T | null;
   error: ApiError | null;
   /** Whether the data shown belong to the path asked for before. */
   stale: boolean;
+  /** When the data shown were asked for. */
+  readAt: number;
   reload: () => void;
 }
 
@@ -22,20 +27,29 @@ export function useData<T>(path: string | null, still = false): Read<T> {
   });
   const [asked, setAsked] = useState(0);
   const running = useRef<string | null>(null);
-  const beat = still ? 0 : pulse.value;
+  const beat = still || path === null ? 0 : beatOf(path);
+  const readAt = useRef(0);
+  const again = useRef(false);
   const shown = person.value;
   const current = useRef(path);
   current.current = path;
 
   useEffect(() => {
-    if (path === null || running.current === path) {
+    if (path === null) {
+      return;
+    }
+    if (running.current === path) {
+      again.current = true; // what is on its way may not know of it yet
       return;
     }
     running.current = path;
+    again.current = false;
+    const began = Date.now();
     get<T>(path)
       .then((data) => {
         heard(true);
         if (current.current === path) {
+          readAt.current = began;
           setState((was) => (was.data === data && was.path === path && !was.error ? was : { path, data, error: null }));
         }
       })
@@ -52,10 +66,37 @@ export function useData<T>(path: string | null, still = false): Read<T> {
       .finally(() => {
         if (running.current === path) {
           running.current = null;
+          if (again.current) {
+            setAsked((count) => count + 1);
+          }
         }
       });
   }, [path, beat, asked, shown]);
 
   const reload = useCallback(() => setAsked((count) => count + 1), []);
-  return { ...state, stale: state.path !== path, reload };
+  return { ...state, stale: state.path !== path, readAt: readAt.current, reload };
+}
+
+/** Look again, more and more seldom, until what is worked out meanwhile is there. */
+export function useAwaited(missing: string, look: () => void): void {
+  useEffect(() => {
+    if (!missing) {
+      return;
+    }
+    let wait = 200;
+    let timer = 0;
+    const next = () => {
+      timer = window.setTimeout(() => {
+        if (!document.hidden && !isPaused()) {
+          look();
+        }
+        wait *= 2;
+        if (wait < AWAITED_MS) {
+          next();
+        }
+      }, Math.max(wait, rest(true)));
+    };
+    next();
+    return () => clearTimeout(timer);
+  }, [missing, look]);
 }

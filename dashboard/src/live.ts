@@ -1,7 +1,9 @@
 // Tells the pages when to read again: by the service's event stream where there is one, else by the clock.
-import { effect, signal } from "@preact/signals";
+import { batch, effect, signal, type Signal } from "@preact/signals";
 
 import { authorization } from "./api";
+import { carry } from "./carried";
+import { isCounted, rest } from "./pace";
 import { credentials, refused } from "./session";
 
 const STREAM = "/api/v1/events/stream";
@@ -9,13 +11,20 @@ const POLL_MS = 2_000;
 const STREAMED_POLL_MS = 30_000;
 const RETRY_MS = 5_000;
 const TOGETHER_MS = 150;
-const REST_MS = 1_200;
+const NEWS_MS = 500; // between two rounds of what is urgent
 const SILENCE_MS = 75_000; // the service says something every 30 s
-const QUIET = new Set(["heartbeat", "snapshot", "metrics_update"]);
+/** What a path shows, by how it begins: what moves it besides the clock. */
+const CONCERNS: [RegExp, (found: RegExpExecArray) => string[]][] = [
+  [/^\/alerts\/([\w-]+)/, ([, id]) => [`alert ${id}`]],
+  [/^\/alerts\?.*\bstatus=acknowledged\b/, () => ["decided"]],
+  [/^\/alerts\b/, () => ["alerts"]],
+  [/^\/(findings|metrics|deployments)\b/, () => ["analyses"]],
+  [/^\/webhooks\b/, () => ["alerts", "analyses", "webhooks"]],
+];
 
 export type Link = "live" | "polling" | "offline";
 
-/** Rises whenever something may have changed. */
+/** Rises whenever all is to be read again: by the clock, and when the page is seen again. */
 export const pulse = signal(0);
 /** Rises whenever numbers of a project have moved. */
 export const measured = signal(0);
@@ -25,9 +34,74 @@ export const link = signal<Link>("polling");
 
 let streamed = false;
 let pausedUntil = 0;
-let soon = 0;
-let later = 0;
 let lastId = "";
+/** Rises when the feed has told of a thing that some path shows. */
+const told = new Map<string, Signal<number>>();
+const waiting = new Set<string>();
+let timer = 0;
+let timerAt = 0;
+let roundAt = 0;
+let wanting = false;
+
+/** Rises whenever what a path shows may have changed; reading it subscribes. */
+export function beatOf(path: string): number {
+  for (const [begins, named] of CONCERNS) {
+    const found = begins.exec(path);
+    if (found) {
+      return named(found).reduce((sum, name) => sum + toldOf(name).value, pulse.value);
+    }
+  }
+  return pulse.value;
+}
+
+function toldOf(name: string): Signal<number> {
+  const known = told.get(name) ?? signal(0);
+  told.set(name, known);
+  return known;
+}
+
+/** Have what shows these things read again: soon when it is urgent, else when the pace allows. */
+function announce(names: string[], urgent: boolean): void {
+  names.forEach((name) => waiting.add(name));
+  const now = Date.now();
+  const next = roundAt + (urgent ? Math.max(NEWS_MS, rest(true)) : rest());
+  const at = Math.max(now + TOGETHER_MS, next, pausedUntil);
+  if (timer && timerAt <= at) {
+    return;
+  }
+  clearTimeout(timer);
+  timerAt = at;
+  timer = window.setTimeout(round, at - now);
+}
+
+function round(): void {
+  timer = 0;
+  if (document.hidden) {
+    wanting = true; // all is read when somebody looks again
+    waiting.clear();
+    return;
+  }
+  if (Date.now() < pausedUntil) {
+    announce([], false);
+    return;
+  }
+  roundAt = Date.now();
+  const names = [...waiting];
+  waiting.clear();
+  batch(() => names.forEach((name) => toldOf(name).value++));
+}
+
+/** All is read again, so nothing waits. */
+function beat(): void {
+  if (document.hidden) {
+    wanting = true;
+    return;
+  }
+  wanting = false;
+  waiting.clear();
+  roundAt = Date.now();
+  pulse.value++;
+}
 
 /** Hold back until the service has time for us again. */
 export function pause(seconds: number): void {
@@ -48,16 +122,16 @@ export function start(): void {
   let last = Date.now();
   setInterval(() => {
     const now = Date.now();
-    const every = streamed ? STREAMED_POLL_MS : POLL_MS;
+    const every = Math.max(streamed ? STREAMED_POLL_MS : POLL_MS, streamed || !isCounted() ? 0 : rest());
     if (document.hidden || now < pausedUntil || now - last < every || refused.value !== null) {
       return;
     }
     last = now;
-    pulse.value++;
+    beat();
   }, 500);
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) {
-      pulse.value++;
+    if (!document.hidden && (wanting || !streamed)) {
+      beat();
     }
   });
   void follow();
@@ -113,7 +187,7 @@ async function listen(): Promise<boolean> {
     }
     streamed = true;
     heard(true);
-    pulse.value++; // for what happened before it listened
+    beat(); // for what happened before it listened
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     let rest = "";
     for (;;) {
@@ -135,31 +209,34 @@ async function listen(): Promise<boolean> {
 
 function take(event: string): void {
   let kind = "message";
+  let text = "";
   for (const line of event.split(/\r?\n/)) {
     if (line.startsWith("id:")) {
       lastId = line.slice(3).trim();
     } else if (line.startsWith("event:")) {
       kind = line.slice(6).trim();
-    } else if (line.startsWith("data:") && kind === "message") {
-      kind = /"type":\s*"(\w+)"/.exec(line)?.[1] ?? kind;
+    } else if (line.startsWith("data:")) {
+      text = line.slice(5);
     }
   }
   if (kind === "metrics_update") {
     measured.value++;
   } else if (kind === "anomaly_detected") {
     unusual.value++;
+  } else if (kind === "analysis_progress") {
+    announce(["analyses"], false);
+  } else if (kind === "webhook_status_changed") {
+    announce(["webhooks"], false);
+  } else if (kind === "alert_new" || kind === "alert_updated") {
+    ofAlert(text);
   }
-  if (kind === "alert_updated" && !later) {
-    // Occurrences are told of once a second at most: what came in the rest of it is seen by looking again.
-    later = window.setTimeout(() => {
-      later = 0;
-      pulse.value++;
-    }, REST_MS);
-  }
-  if (!QUIET.has(kind) && !soon) {
-    soon = window.setTimeout(() => {
-      soon = 0;
-      pulse.value++;
-    }, TOGETHER_MS);
-  }
+}
+
+/** Show what an event carries of an alert, and have read what it does not. */
+function ofAlert(text: string): void {
+  const data = (JSON.parse(text) as { data: Record<string, unknown> }).data;
+  const isRepeat = data["event"] === "alert.repeated";
+  carry(data);
+  const decided = isRepeat || data["event"] === "alert.created" ? [] : ["decided"];
+  announce(["alerts", `alert ${String(data["id"])}`, ...decided], !isRepeat);
 }

@@ -3,7 +3,8 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import { post } from "../api";
-import { useData } from "../data";
+import { brought } from "../carried";
+import { useAwaited, useData } from "../data";
 import { count, hash, moment, nameOf, percent, tail } from "../format";
 import { Code } from "../pieces/code";
 import { EvidenceBars } from "../pieces/evidence";
@@ -22,10 +23,12 @@ export function AlertPage({ id }: { id: string }) {
   const alert = useData<AlertDetail>(`/alerts/${encodeURIComponent(id)}`);
   const correlation = alert.data?.correlation_id;
   const why = useData<Correlation>(correlation ? `/iris/correlations/${correlation}` : null);
+  const isAwaited = alert.data && !correlation && Date.now() - Date.parse(alert.data.first_seen) < 60_000;
+  useAwaited(isAwaited ? id : "", alert.reload);
   if (!alert.data || alert.stale) {
     return alert.error ? <Failure error={alert.error} retry={alert.reload} /> : <Waiting />;
   }
-  const of = alert.data;
+  const of = brought(alert.data, alert.readAt);
   const known = why.stale ? null : why.data;
   return (
     <article class="alert">

@@ -1,8 +1,9 @@
 // What is on fire, why, and which line.
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import { get, post } from "../api";
-import { useData } from "../data";
+import { upToDate, type Listed } from "../carried";
+import { useAwaited, useData, type Read } from "../data";
 import { count, hash, many, nameOf, tail, words } from "../format";
 import { Empty, Failure, Likely, Place, SeverityMark, Since, Waiting } from "../pieces/marks";
 import { complain, tell } from "../pieces/toast";
@@ -10,23 +11,22 @@ import { project, to } from "../route";
 import type { Alert, Correlation, CorrelationItem, Deployment } from "../types";
 
 const MOST = 100;
+const LOOKED_INTO_MS = 60_000;
+const ONE_BY_ONE = 3;
+const ALL_AGAIN_MS = 10_000;
 const FIELDS =
   "id,alert_id,project,service_name,environment,error_type,title,message,severity,status,occurrence_count," +
   "first_seen,last_seen,affected_users,correlation_id,acknowledged_by,acknowledged_at,comment";
 
-interface Listed {
-  alerts: Alert[];
-  total_count: number;
-}
-
 export function NowPage() {
   const within = project.value ? `&project=${encodeURIComponent(project.value)}` : "";
   const list = `/alerts?sort=-severity&limit=${MOST}&fields=${FIELDS}${within}`;
-  const firing = useData<Listed>(`${list}&status=pending`);
-  const held = useData<Listed>(`${list}&status=acknowledged`);
+  const firing = useListed(`${list}&status=pending`, "pending");
+  const held = useListed(`${list}&status=acknowledged`, "acknowledged");
   const deployments = useData<{ deployments: Deployment[] }>(`/deployments?limit=1${within}`);
   const why = useCorrelations([...(firing.data?.alerts ?? []), ...(held.data?.alerts ?? [])], within);
   const newest = deployments.data?.deployments[0];
+  useAwaited(firing.data?.alerts.filter(isBeingLookedInto).map((one) => one.id).join() ?? "", firing.reload);
 
   if (!firing.data) {
     return firing.error ? <Failure error={firing.error} retry={firing.reload} /> : <Waiting />;
@@ -75,6 +75,17 @@ export function NowPage() {
   );
 }
 
+/** The alerts of one status, as they were read and as the feed has told since. */
+function useListed(path: string, status: string): Read<Listed> {
+  const read = useData<Listed>(path);
+  return { ...read, data: read.data && !read.stale ? upToDate(read.data, read.readAt, status, project.value) : read.data };
+}
+
+/** Whether the cause of an alert is not known yet, and will be in a moment. */
+function isBeingLookedInto(alert: Alert): boolean {
+  return !alert.correlation_id && Date.now() - Date.parse(alert.first_seen) < LOOKED_INTO_MS;
+}
+
 function inShort(firing: Listed, held: Listed | null): string {
   const users = firing.alerts.reduce((sum, one) => sum + (one.affected_users ?? 0), 0);
   const services = new Set(firing.alerts.map((one) => one.service_name).filter(Boolean)).size;
@@ -86,9 +97,10 @@ function inShort(firing: Listed, held: Listed | null): string {
   return parts.filter(Boolean).join(" · ");
 }
 
-/** What is known of each alert's cause: the newest in one reading, others one by one, and once. */
+/** What is known of each alert's cause: the newest in one reading, some others one by one; a cause stays as it is. */
 function useCorrelations(alerts: Alert[], within: string): (alert: Alert) => CorrelationItem | undefined {
-  const listed = useData<{ correlations: CorrelationItem[] }>(`/iris/correlations?limit=${MOST}${within}`);
+  const listed = useData<{ correlations: CorrelationItem[] }>(`/iris/correlations?limit=${MOST}${within}`, true);
+  const asked = useRef(Date.now());
   const [single, setSingle] = useState<Map<string, CorrelationItem | null>>(new Map());
   const found = new Map(listed.data?.correlations.map((one) => [one.correlation_id, one]));
   const missing = listed.data
@@ -98,6 +110,10 @@ function useCorrelations(alerts: Alert[], within: string): (alert: Alert) => Cor
     const id = missing[0];
     if (!id) {
       return;
+    }
+    if (missing.length > ONE_BY_ONE && Date.now() - asked.current > ALL_AGAIN_MS) {
+      asked.current = Date.now();
+      listed.reload();
     }
     get<Correlation>(`/iris/correlations/${id}`)
       .catch(() => null)
