@@ -41,6 +41,8 @@ def _trust_what_the_machine_trusts() -> None:
         if os.path.exists(path):  # noqa: PTH110 - pathlib is not needed for more
             os.environ["SSL_CERT_FILE"] = path
             return
+    # A machine that trusts nobody: libgit2 does not start without a folder to look into.
+    os.environ["SSL_CERT_DIR"] = getattr(sys, "_MEIPASS", "/")
 
 
 if __name__ == "__main__":

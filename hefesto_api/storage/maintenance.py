@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-_REPLACING = ("--clean", "--if-exists", "--no-owner", "--single-transaction", "--exit-on-error")
+_CLEANLY = ("--clean", "--if-exists", "--no-owner")
+_AT_ONCE = ("--no-psqlrc", "--quiet", "--single-transaction", "--set=ON_ERROR_STOP=1")
 
 
 class Health(Struct, frozen=True):
@@ -59,7 +61,7 @@ def restore(source: Path, db: Database) -> Path | None:
     if not source.is_file():
         raise UsageError(f"There is no backup at {source}.")
     if not db.is_sqlite:
-        _run("pg_restore", db, *_REPLACING, str(source))
+        _replace(source, db)
         return None
     path = Path(str(db.url.database))
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -192,15 +194,29 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _run(program: str, db: Database, *arguments: str) -> None:
-    """Run one of PostgreSQL's programs on a database; the password goes through the environment."""
+def _replace(source: Path, db: Database) -> None:
+    """Put a backup in the place of PostgreSQL's tables, in one transaction.
+
+    All tables that this version knows go first: what is newer than the backup would hold on to the rest.
+    """
+    names = ", ".join(f'"{name}"' for name in (*metadata.tables, "alembic_version"))
+    with TemporaryDirectory(prefix="hefesto-restore-") as folder:
+        script = Path(folder, "script.sql")
+        _run("pg_restore", None, *_CLEANLY, f"--file={script}", str(source))
+        _run("psql", db, *_AT_ONCE, f"--command=DROP TABLE IF EXISTS {names} CASCADE", f"--file={script}")
+
+
+def _run(program: str, db: Database | None, *arguments: str) -> None:
+    """Run one of PostgreSQL's programs, on a database; the password goes through the environment."""
     found = shutil.which(program)
     if found is None:
         raise UsageError(f"{program} is not installed; install PostgreSQL's client programs.")
-    url = db.url
-    environment = {"PATH": os.defpath, "PGCONNECT_TIMEOUT": "10", "PGPASSWORD": str(url.password or "")}
-    address = url.set(drivername="postgresql", password=None).render_as_string()
-    command = [found, "--no-password", f"--dbname={address}", *arguments]
+    environment = {"PATH": os.defpath, "PGCONNECT_TIMEOUT": "10"}
+    command = [found, *arguments]
+    if db is not None:
+        environment["PGPASSWORD"] = str(db.url.password or "")
+        address = db.url.set(drivername="postgresql", password=None).render_as_string()
+        command[1:1] = ["--no-password", f"--dbname={address}"]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
     if done.returncode != 0:
         said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
