@@ -80,7 +80,7 @@ PAGES = {
 PROJECT = "/api/v1/projects/{slug}"
 MACHINERY = re.compile(
     r"audit_|api_key_usage|idempotency_keys|throttles|workers|schedules|kept_keys|tickets|seen_signatures"
-    r"|request_minutes|gauge_minutes"
+    r"|request_minutes|gauge_minutes|generations"
 )
 SEEN = frozenset({"last_used_at", "last_seen_at"})
 KEY = re.compile(r"\w+ \('([0-9a-f-]{36})'")

@@ -68,8 +68,10 @@ def parted(service: Service, alert: dict[str, Any], *names: str, **body: Any) ->
 
 
 def events(service: Service) -> list[tuple[str, str]]:
+    """Return what happened to alerts, but that they came again: how often that is told hangs on the clock."""
     with service.runtime.db.read() as session:
-        return [(one.type, one.data["id"]) for one in outbox.after(session, 0) if one.type[:6] == "alert."]
+        told = [(one.type, one.data["id"]) for one in outbox.after(session, 0)]
+    return [one for one in told if one[0].startswith("alert.") and one[0] != "alert.repeated"]
 
 
 def test_what_was_parted_stands_for_itself_and_so_does_the_next_like_it(quiet: Service) -> None:
