@@ -17,14 +17,17 @@ from hefesto_api.features.auth.oauth.clients import GRANT_TYPES
 from hefesto_api.features.auth.oauth.giving import Giving
 from hefesto_api.web import address, authentication, body
 from hefesto_api.web.context import runtime
-from hefesto_api.web.envelope import STATUS
+from hefesto_api.web.envelope import STATUS, answer_http_error
 from hefesto_api.web.errors import AuthenticationRequired, UnsupportedMediaType
 from hefesto_api.web.limits import per_address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from werkzeug.exceptions import HTTPException
+
 blp = Blueprint("oauth", __name__)
+_BENEATH = "/oauth/"
 _KEY = "hefesto.oauth"
 _FORM = "application/x-www-form-urlencoded"
 _MOST_BYTES = 64 * 1024
@@ -98,6 +101,18 @@ def told_by_rfc(error: HefestoError) -> Response:
     headers = dict(getattr(error, "headers", {}))
     headers.pop("WWW-Authenticate", None)  # which is about other credentials than a client's
     return _json(status, {"error": name, "error_description": text}, [*_NO_STORE, *headers.items()])
+
+
+@blp.app_errorhandler(404)
+@blp.app_errorhandler(405)
+def missed(error: HTTPException) -> Response:
+    """Tell programs in their protocol's form that nothing is here, or that the method is another."""
+    if not request.path.startswith(_BENEATH) or error.response is not None:
+        return answer_http_error(error)
+    text = "There is no such endpoint." if error.code == 404 else "This endpoint takes another method."
+    allowed = [(name, value) for name, value in error.get_headers() if name == "Allow"]
+    told = {"error": "invalid_request", "error_description": text}
+    return _json(error.code or 404, told, [*_NO_STORE, *allowed])
 
 
 def held() -> server.Server:
