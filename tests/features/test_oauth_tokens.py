@@ -26,6 +26,7 @@ from tests.features.oauth import (  # noqa: F401 - one is a fixture
     ANN,
     BACK,
     CLIENTS,
+    PASSWORD,
     Browser,
     ask,
     basic,
@@ -419,6 +420,60 @@ def test_what_a_client_was_given_ends(service: Service, end: Callable[..., None]
         f"{CLIENTS}/{client['id']}", json={"is_active": True}, headers=make_key(service, "admin")
     )
     assert refresh(service, client, tokens["refresh_token"]).status_code in {400, 401}
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "password": {"password": "another horse battery staple"},
+    "disabled": {"is_active": False},
+    "role": {"role": "viewer"},
+    "projects": {"projects": ["shop"]},
+}
+
+
+@pytest.mark.parametrize("what", CHANGES)
+def test_what_changes_about_a_user_ends_what_was_allowed_in_his_name(service: Service, what: str) -> None:
+    client = made(service, redirect_uris=[BACK])
+    tokens = tokens_for(service, client)
+    code, verifier = code_for(service, client)
+    admin = make_key(service, "admin", name="root")
+    with service.runtime.db.read() as session:
+        ann = users.by_email(session, ANN)
+    assert ann is not None
+    place = f"/api/v1/auth/users/{ann.id}"
+    service.client.patch(place, json={"name": "Ann Example", "tier": "free"}, headers=admin)
+    told = refresh(service, client, tokens["refresh_token"]).get_json()
+    assert service.client.patch(place, json=CHANGES[what], headers=admin).status_code == 200
+    service.client.patch(place, json={"is_active": True}, headers=admin)
+    assert not counts(service, told["access_token"])
+    assert error_of(refresh(service, client, told["refresh_token"])) == "invalid_grant"
+    assert error_of(redeem(service, client, code, verifier)) == "invalid_grant"
+
+
+def test_another_password_of_ones_own_ends_what_one_allowed(service: Service) -> None:
+    client = made(service, redirect_uris=[BACK])
+    tokens = tokens_for(service, client)
+    login = {"email": ANN, "password": PASSWORD}
+    ann = bearer(data_of(service.client.post("/api/v1/auth/login", json=login))["access_token"])
+    wanted = {"current_password": PASSWORD, "new_password": "another horse battery staple"}
+    assert service.client.post("/api/v1/auth/password", json=wanted, headers=ann).status_code == 204
+    assert data_of(service.client.get(GRANTS, headers=ann)) == {"oauth_grants": []}
+    assert not counts(service, tokens["access_token"])
+    assert error_of(refresh(service, client, tokens["refresh_token"])) == "invalid_grant"
+    log = service.client.get(
+        "/api/v1/audit-logs?action=oauth_grant.revoked", headers=make_key(service, "admin")
+    )
+    (entry,) = data_of(log)["audit_logs"]
+    assert entry["changes"] == {"grants": 1, "reason": "the password was changed"}
+
+
+def test_what_is_not_there_is_told_in_the_form_of_the_protocol(service: Service) -> None:
+    for method, path, status in (("GET", "/oauth/token", 405), ("POST", "/oauth/device", 404)):
+        answer = service.client.open(path, method=method)
+        assert error_of(answer, status) == "invalid_request"
+        assert set(answer.get_json()) == {"error", "error_description"}
+        assert answer.headers["Content-Type"] == "application/json"
+        assert ("Allow" in answer.headers) == (status == 405)
+    assert service.client.get("/api/v1/nothing").get_json()["error"]["code"] == "RESOURCE_NOT_FOUND"
 
 
 def test_a_client_ends_with_its_owner_and_may_no_more_than_he(service: Service) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import audit, clock, passwords
 from hefesto_api.domain.errors import Conflict, Invalid
-from hefesto_api.features.auth import people
+from hefesto_api.features.auth import people, withdrawing
 from hefesto_api.storage import sessions, users
 from hefesto_api.web.errors import InsufficientPermissions
 
@@ -39,7 +39,8 @@ def register(desk: Desk, wanted: Mapping[str, str]) -> dict[str, Any]:
 
 
 def change_password(desk: Desk, user: UserRecord, session_id: str, wanted: str) -> None:
-    """Change the password of somebody who has shown the present one; his other sessions end.
+    """Change the password of somebody who has shown the present one; his other sessions end, and so
+    does what he let OAuth clients do.
 
     Raises Invalid for what is no good password, Conflict when it was changed meanwhile.
     """
@@ -54,3 +55,4 @@ def change_password(desk: Desk, user: UserRecord, session_id: str, wanted: str) 
         users.change(session, user.id, password_hash=hashed)
         sessions.end_all(session, user.id, "password_changed", now=clock.now(), but=session_id)
         audit.note("user.password_changed", "user", user.id)
+        withdrawing.withdraw(session, user.id, "the password was changed")

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from hefesto_api.domain import audit, clock, emails
 from hefesto_api.domain.errors import Conflict, Invalid
+from hefesto_api.features.auth import withdrawing
 from hefesto_api.storage import admins, users
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def change(
 ) -> dict[str, Any]:
     """Change a user: what he may counts at once; another password ends what he was given, as disabling does.
 
+    These and another role or other projects end what he let OAuth clients do: he allowed it as who he was.
     `wanted` are columns. Raises NotFound, and Conflict for the last admin and for an address that is taken.
     """
     values = dict(wanted)
@@ -92,9 +94,12 @@ def change(
             changed = users.change(session, user_id, **values)
         if "password_hash" in values or (found.is_active and not changed.is_active):
             users.revoke_tokens(session, user_id)
+        reason = _ending(found, changed)
         told = as_told(changed)
         secret = {"password": "changed"} if "password_hash" in values else {}
         audit.note("user.updated", _RESOURCE, user_id, _changes(as_told(found), told) | secret)
+        if reason:
+            withdrawing.withdraw(session, user_id, reason)
     return told
 
 
@@ -119,6 +124,17 @@ def as_told(user: UserRecord) -> dict[str, Any]:
     told = {name: value for name, value in structs.asdict(user).items() if name not in _UNTOLD}
     moments = {name: None if told[name] is None else clock.rfc3339(told[name]) for name in _MOMENTS}
     return told | moments | {"has_password": user.password_hash is not None}
+
+
+def _ending(before: UserRecord, after: UserRecord) -> str:
+    """Return what about a user's change ends what was given in his name; "" when nothing does."""
+    if before.password_hash != after.password_hash:
+        return "the password was changed"
+    if before.is_active and not after.is_active:
+        return "the user was disabled"
+    if before.role != after.role:
+        return "the role was changed"
+    return "the projects were changed" if before.projects != after.projects else ""
 
 
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
