@@ -142,6 +142,18 @@ def reset_mfa(*, email: str) -> None:
         click.echo(f"{email} has no second factor any more.")
 
 
+@command.command()
+@_email
+def unlock(*, email: str) -> None:
+    """Hear a user again at once who typed too many wrong passwords."""
+    from hefesto_api.features.auth import login  # noqa: PLC0415
+
+    with failures.told(), installation.opened(examined=True) as here:
+        unlocked = login.unlock(here.runtime.db, _id(here, email))
+        told = "is heard from everywhere again" if unlocked else "was not locked out"
+        click.echo(f"{email} {told}.")
+
+
 def _change(email: str, wanted: dict[str, Any], *, force: bool) -> None:
     from hefesto_api.features.auth import people  # noqa: PLC0415
 

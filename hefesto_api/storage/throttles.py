@@ -51,6 +51,11 @@ def clear(session: Session, key: str) -> None:
     session.execute(_CLEAR, {"key": key})
 
 
+def clear_all(session: Session, prefix: str) -> int:
+    """Forget the failures of all keys that begin alike; return how many these were."""
+    return session.execute(sa.delete(throttles).where(_t.key.startswith(prefix, autoescape=True))).rowcount
+
+
 def purge(session: Session, now: datetime) -> int:
     """Delete what is forgotten."""
     return session.execute(sa.delete(throttles).where(_t.forgotten_at <= now)).rowcount

@@ -42,6 +42,16 @@ def test_a_lost_second_factor_is_taken_away(service: Service, run: Callable[[str
     assert run("users reset-mfa nobody@example.com").exit_code != 0
 
 
+def test_who_was_locked_out_is_heard_again(service: Service, run: Callable[[str], Result]) -> None:
+    newcomer(service)
+    guesses = [Person(service).log_in("a wrong password").status_code for _ in range(11)]
+    assert guesses[-1] == 429
+    assert "is heard from everywhere again" in run(f"users unlock {EMAIL}").output
+    assert Person(service).log_in().status_code == 200
+    assert "was not locked out" in run(f"users unlock {EMAIL}").output
+    assert run("users unlock nobody@example.com").exit_code != 0
+
+
 def test_withdrawn_tokens_are_refused_and_sessions_go_on(
     service: Service, run: Callable[[str], Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -467,6 +467,27 @@ def test_strangers_everywhere_do_not_lock_an_owner_out(service: Service, hands: 
     assert Person(service, address="203.0.113.200").log_in().status_code == 200
 
 
+def test_an_admin_has_an_account_heard_again_everywhere(each_service: Service, hands: Hands) -> None:
+    owner, other = newcomer(each_service), Person(each_service, "ben@example.com", AWAY)
+    user_id = data_of(owner.get("/me"))["id"]
+    places = [Person(each_service, address=address) for address in (HOME, AWAY)]
+    for _ in range(10):
+        for person in (*places, other):
+            refused(person.log_in("a wrong password"))
+    admin = Person(each_service, "root@example.com")
+    admin.access = make_key(each_service, "admin")["Authorization"].partition(" ")[2]
+    assert owner.post(f"/users/{user_id}/unlock").status_code == 403
+    assert [person.log_in().status_code for person in places] == [429, 429]
+    for _ in range(2):
+        assert admin.post(f"/users/{user_id}/unlock").status_code == 204
+    assert [person.log_in().status_code for person in places] == [200, 200]
+    assert other.log_in().status_code == 429
+    log = each_service.client.get(
+        "/api/v1/audit-logs?action=user.unlocked", headers=make_key(each_service, "admin")
+    )
+    assert [entry["changes"]["counters"] for entry in data_of(log)["audit_logs"]] == [3]
+
+
 def test_whoever_has_an_ipv6_network_is_one_place(service: Service) -> None:
     newcomer(service)
     guesses = [

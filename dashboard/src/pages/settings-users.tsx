@@ -131,7 +131,7 @@ function Edit({ of, self, reload }: { of: User; self: boolean; reload: () => voi
             type="password"
             autocomplete="new-password"
             minLength={12}
-            hint="Empty leaves it. A new one ends all sessions."
+            hint="Empty leaves it. A new one ends all sessions and what programs were allowed."
             wrong={sending.of("password")}
           />
         )}
@@ -144,6 +144,14 @@ function Edit({ of, self, reload }: { of: User; self: boolean; reload: () => voi
           does={async () => {
             await remove(`/auth/users/${of.id}/mfa`);
             tell(`${of.email} has no second factor any more`);
+          }}
+        />
+        <Sure
+          act="Unlock"
+          about={`Wrong passwords for ${of.email} are forgotten: a login is heard from everywhere again.`}
+          does={async () => {
+            await post(`/auth/users/${of.id}/unlock`);
+            tell(`${of.email} is heard from everywhere again`);
           }}
         />
         {self ? null : (
@@ -160,7 +168,7 @@ function Edit({ of, self, reload }: { of: User; self: boolean; reload: () => voi
         )}
       </div>
       <p class="hint">
-        Who typed a wrong password ten times is not heard from that place for 15 minutes; it opens by itself.
+        Who typed a wrong password ten times is not heard from that place for 15 minutes, unless you unlock the account.
       </p>
     </div>
   );

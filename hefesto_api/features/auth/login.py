@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from hefesto_api.features.auth.sessions import Desk, Issued
     from hefesto_api.storage.base import Session
+    from hefesto_api.storage.database import Database
     from hefesto_api.storage.sessions import Place
     from hefesto_api.storage.users import UserRecord
 
@@ -55,12 +56,17 @@ class Attempt(NamedTuple):
     @property
     def here(self) -> str:
         """What failures of this account from this place are counted by."""
-        return credentials.hashed(f"login here {self.place.network} {self.email}")
+        return account_key(self.email) + credentials.hashed(f"login here {self.place.network} {self.email}")
 
     @property
     def elsewhere(self) -> str:
         """What failures of this account from places that it does not know are counted by."""
-        return credentials.hashed(f"login elsewhere {self.email}")
+        return account_key(self.email) + credentials.hashed(f"login elsewhere {self.email}")
+
+
+def account_key(email: str) -> str:
+    """Return what the keys of all counters of an account begin with, by which they are found."""
+    return credentials.hashed(f"login account {email}")
 
 
 def login(desk: Desk, wanted: Mapping[str, str], place: Place) -> Issued:
@@ -107,6 +113,19 @@ def failed(desk: Desk, attempt: Attempt) -> None:
             user_id = attempt.user.id if attempt.user else None
             told = {"email": attempt.email, "network": attempt.place.network}
             audit.note("login.closed", "user", user_id, told, outcome=audit.REFUSED)
+
+
+def unlock(db: Database, user_id: str) -> bool:
+    """Hear an account again from everywhere at once, whatever failed before; tell whether there was anything.
+
+    Raises NotFound.
+    """
+    with db.write() as session:
+        user = users.get(session, user_id)
+        forgotten = throttles.clear_all(session, account_key(emails.normal(user.email)))
+        if forgotten:
+            audit.note("user.unlocked", "user", user_id, {"email": user.email, "counters": forgotten})
+    return forgotten > 0
 
 
 def _attempt(desk: Desk, email: str, place: Place) -> Attempt:

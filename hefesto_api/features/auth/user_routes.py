@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import passwords
-from hefesto_api.features.auth import people
+from hefesto_api.features.auth import login, people
 from hefesto_api.features.auth import user_schemas as schemas
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
@@ -77,6 +77,15 @@ def delete_user(user_id: UUID) -> Any:
     held = runtime()
     keeps_admins = held.settings.auth == "required"
     people.delete(held.db, str(user_id), keeps_admins=keeps_admins, require=require_match)
+    return Answer(status=204)
+
+
+@blp.route("/<uuid:user_id>/unlock", methods=["POST"])
+@require("admin")
+@blp.response(204)
+def unlock_user(user_id: UUID) -> Any:
+    """Hear a user again who typed too many wrong passwords, from every network at once."""
+    login.unlock(runtime().db, str(user_id))
     return Answer(status=204)
 
 
