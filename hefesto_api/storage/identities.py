@@ -49,6 +49,11 @@ def of_user(session: Session, user_id: str) -> list[IdentityRecord]:
     return [IdentityRecord(*row) for row in session.execute(_OF_USER, {"user_id": user_id})]
 
 
+def remove(session: Session, identity: IdentityRecord) -> None:
+    """Let a provider's subject stand for nobody any more."""
+    session.execute(sa.delete(identities).where(_i.issuer == identity.issuer, _i.subject == identity.subject))
+
+
 def add(session: Session, identity: IdentityRecord) -> None:
     """Insert an identity."""
     session.execute(sa.insert(identities), structs.asdict(identity))

@@ -64,6 +64,7 @@ class UserRecord(Struct, frozen=True):
 
 _ALL = sa.select(users)
 _BY_ID = _ALL.where(_u.id == sa.bindparam("id"))
+_HOLD = sa.select(_u.id).where(_u.id == sa.bindparam("id")).with_for_update()
 _BY_EMAIL = _ALL.where(_u.email == sa.bindparam("email"))
 _COUNT = sa.select(sa.func.count()).select_from(users)
 
@@ -102,6 +103,13 @@ def get(session: Session, user_id: str) -> UserRecord:
     if found is None:
         raise NotFound("user", user_id)
     return found
+
+
+def held(session: Session, user_id: str) -> UserRecord:
+    """Return a user whom nobody else changes until the transaction ends; raises NotFound."""
+    if session.execute(_HOLD, {"id": user_id}).first() is None:
+        raise NotFound("user", user_id)
+    return get(session, user_id)
 
 
 def by_email(session: Session, email: str) -> UserRecord | None:

@@ -10,7 +10,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain import clock, ids
-from hefesto_api.storage import jobs, oauth_grants, outbox, sessions
+from hefesto_api.features.auth import links
+from hefesto_api.storage import identities, jobs, oauth_grants, outbox, sessions
+from hefesto_api.storage.identities import IdentityRecord
 from hefesto_api.storage.oauth_grants import GrantRecord
 from hefesto_api.storage.projects import projects
 from tests.access import make_key, make_user
@@ -182,6 +184,8 @@ def _place(service: Service, slug: str) -> Place:
         grant = ids.new_id()
         given = GrantRecord(grant, oauth, user.id, ["read:findings"], 0, now, now + timedelta(days=1))
         oauth_grants.add(session, given)
+        known = IdentityRecord("https://id.invalid", slug, user.id, f"{slug}@example.com", now)
+        identities.add(session, known)
         job = jobs.enqueue(session, "unknown", {"of": slug})
         session.execute(jobs.jobs.update().where(jobs.jobs.c.id == job).values(status="dead"))
         told = session.execute(projects.select().where(projects.c.slug == slug)).mappings().one()
@@ -216,6 +220,7 @@ def _place(service: Service, slug: str) -> Place:
         "client_id": oauth,
         "user_id": user.id,
         "session_id": login,
+        "identity_id": links.id_of(known),
         "grant_id": grant,
         "email": f"{slug}@example.com",
         "function": f"find_{slug}",
@@ -381,11 +386,14 @@ OF_USERS = frozenset(
         "GET /api/v1/auth/oauth-grants",
         "DELETE /api/v1/auth/oauth-grants/{grant_id}",
         "POST /api/v1/auth/ws-ticket",
+        "GET /api/v1/auth/oidc/identities",
+        "DELETE /api/v1/auth/oidc/identities/{identity_id}",
     }
 )
 # What there is already, or is not any more, when one's own is asked about in turn.
 CONFLICTS = frozenset(
     {
+        "POST /api/v1/iris/correlations/{correlation_id}/advice",  # no language model is set up
         "POST /api/v1/projects",
         "POST /api/v1/auth/users",
         "POST /api/v1/findings/{finding_id}/split",

@@ -14,8 +14,9 @@ from hefesto_api import settings as all_settings
 from hefesto_api.app import create_app
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import UsageError
-from hefesto_api.storage import second_factors, users
-from tests.access import SECRET_KEY, bearer, make_user
+from hefesto_api.storage import identities, second_factors, users
+from hefesto_api.storage.identities import IdentityRecord
+from tests.access import SECRET_KEY, bearer, make_key, make_user
 from tests.answers import data_of, error_of
 from tests.features.oauth import BACK, Browser, made, pkce, session_of
 from tests.features.provider import CLIENT_ID, CLIENT_SECRET, Provider
@@ -205,6 +206,44 @@ def test_one_account_of_the_provider_is_one_user(make: Callable[..., Service], p
     headers = session_of(service, make_user(service, "ben@example.com"))
     address = data_of(service.client.post(f"{PLACE}/link", json={}, headers=headers))["authorization_url"]
     error_of(service.client.get(provider.agree(address)), "CONFLICT")
+
+
+def test_who_has_a_password_is_unlinked_from_the_provider(
+    make: Callable[..., Service], provider: Provider
+) -> None:
+    service = make(HEFESTO_REGISTRATION="open")
+    ann = make_user(service, "ann@example.com", password_hash=HASH)
+    headers = session_of(service, ann)
+    address = data_of(service.client.post(f"{PLACE}/link", json={}, headers=headers))["authorization_url"]
+    user_of(service, service.client.get(provider.agree(address)))
+    (linked,) = data_of(service.client.get(f"{PLACE}/identities", headers=headers))["identities"]
+    assert (linked["issuer"], linked["email"]) == (provider.issuer, "ann@example.com")
+    place = f"{PLACE}/identities/{linked['id']}"
+    other = session_of(service, make_user(service, "ben@example.com", password_hash=HASH))
+    assert service.client.delete(place, headers=other).status_code == 404
+    assert service.client.delete(place, headers=headers).status_code == 204
+    assert service.client.delete(place, headers=headers).status_code == 404
+    assert data_of(service.client.get(f"{PLACE}/identities", headers=headers)) == {"identities": []}
+    error_of(sign_in(service, provider), "CONFLICT")
+    admin = make_key(service, "admin")
+    log = data_of(service.client.get("/api/v1/audit-logs?action=identity.unlinked", headers=admin))
+    assert [entry["resource_id"] for entry in log["audit_logs"]] == [ann.id]
+
+
+def test_nobody_takes_his_last_way_in_away(make: Callable[..., Service], provider: Provider) -> None:
+    service = make()
+    ann = make_user(service, "ann@example.com")
+    user_of(service, sign_in(service, provider))
+    former = IdentityRecord("https://former.example", "ann", ann.id, None, clock.now())
+    with service.runtime.db.write() as session:
+        identities.add(session, former)
+    headers = session_of(service, ann)
+    found = data_of(service.client.get(f"{PLACE}/identities", headers=headers))["identities"]
+    of = {one["issuer"]: f"{PLACE}/identities/{one['id']}" for one in found}
+    answer = service.client.delete(of[provider.issuer], headers=headers)
+    assert error_of(answer, "CONFLICT")["reason"] == "last_way_in"
+    assert service.client.delete(of[former.issuer], headers=headers).status_code == 204
+    assert user_of(service, sign_in(service, provider))["id"] == ann.id
 
 
 def test_a_disabled_user_is_not_let_in(make: Callable[..., Service], provider: Provider) -> None:

@@ -25,6 +25,7 @@ export function Account() {
         <>
           <Password />
           <Factor of={of} />
+          <Identities />
           <Sessions />
         </>
       ) : (
@@ -106,7 +107,7 @@ function Password() {
             new_password: String(read.get("new_password")),
           });
           setDone(done + 1);
-          tell("The password is changed; all your other sessions have ended");
+          tell("The password is changed; all your other sessions have ended, and what you allowed programs");
         }}
       >
         <input class="hidden" type="email" autocomplete="username" value={me.value?.email ?? ""} readOnly tabIndex={-1} aria-hidden="true" />
@@ -131,6 +132,53 @@ function Password() {
       </Form>
     </section>
   );
+}
+
+interface Identity {
+  id: string;
+  issuer: string;
+  subject: string;
+  email: string | null;
+  created_at: string;
+}
+
+/** The accounts at providers by which one comes in; nothing where there are none. */
+function Identities() {
+  const read = useData<{ identities: Identity[] }>("/auth/oidc/identities", true);
+  const of = read.data?.identities ?? [];
+  if (!of.length && !read.error) {
+    return null;
+  }
+  return (
+    <section aria-labelledby="identities">
+      <h2 id="identities">Linked providers</h2>
+      {read.error ? <Failure error={read.error} retry={read.reload} /> : null}
+      <ul class="entries">
+        {of.map((one) => (
+          <li key={one.id}>
+            <div>
+              <b>{hostOf(one.issuer)}</b> <span class="quiet">{one.email ?? one.subject}</span>
+              <span class="sub quiet">linked {moment(one.created_at)}</span>
+            </div>
+            <Sure
+              act="Unlink"
+              label={`${one.email ?? one.subject} at ${hostOf(one.issuer)}`}
+              about="You no longer log in with this account. Whoever shows it is not you any more."
+              does={async () => {
+                await remove(`/auth/oidc/identities/${one.id}`);
+                tell(`Unlinked: ${hostOf(one.issuer)}`);
+                read.reload();
+              }}
+            />
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function hostOf(issuer: string): string {
+  return URL.canParse(issuer) ? new URL(issuer).host : issuer;
 }
 
 interface Session {

@@ -14,21 +14,23 @@ from hefesto_api.adapters import logs
 from hefesto_api.adapters.openid import ProviderUnavailable, SignInRefused, Started
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, NotFound, ServiceUnavailable
-from hefesto_api.features.auth import handover, oidc, sessions
+from hefesto_api.features.auth import handover, links, oidc, sessions
 from hefesto_api.features.auth import session_schemas as schemas
-from hefesto_api.features.auth.callers import confirmed, desk, place
+from hefesto_api.features.auth.callers import confirmed, desk, logged_in, place
 from hefesto_api.features.auth.oauth import page_session
-from hefesto_api.features.auth.oidc_schemas import ProviderLinkSchema
+from hefesto_api.features.auth.oidc_schemas import IdentitiesSchema, ProviderLinkSchema
 from hefesto_api.web import address
 from hefesto_api.web.arguments import any_query
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.context import runtime
-from hefesto_api.web.envelope import success, to_json
+from hefesto_api.web.envelope import Answer, success, to_json
 from hefesto_api.web.errors import AuthenticationRequired
 from hefesto_api.web.limits import per_address
 from hefesto_api.web.scopes import authenticated, public
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from hefesto_api.adapters.openid import OpenId
     from hefesto_api.features.auth.oidc import Flow
     from hefesto_api.storage.users import UserRecord
@@ -97,6 +99,25 @@ def link(wanted: dict[str, Any]) -> Any:
     answer = success(to_json({"authorization_url": _address(provider, flow)}), headers=_NO_STORE)
     _keep(answer, flow)
     return answer
+
+
+@blp.route("/identities", methods=["GET"])
+@authenticated
+@blp.response(200, IdentitiesSchema)
+def list_identities() -> Any:
+    """List the accounts at providers that stand for oneself, the oldest first."""
+    found = links.listed(runtime().db, logged_in().user.id)
+    return success(to_json({"identities": found}))
+
+
+@blp.route("/identities/<uuid:identity_id>", methods=["DELETE"])
+@authenticated
+@blp.response(204)
+@blp.alt_response(409, "Conflict")
+def unlink(identity_id: UUID) -> Any:
+    """End that a provider's account stands for oneself; not where no other way in would be left."""
+    links.unlink(runtime().db, logged_in().user.id, str(identity_id), runtime().settings.oidc_issuer)
+    return Answer(status=204)
 
 
 def _provider() -> OpenId:
