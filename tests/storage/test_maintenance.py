@@ -46,6 +46,21 @@ def test_what_is_backed_up_is_restored(db: Database, db_kind: str, tmp_path: Pat
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
+def test_a_backup_of_an_older_schema_is_restored_over_a_newer_one(db_kind: str, tmp_path: Path) -> None:
+    if db_kind == "postgresql" and not (shutil.which("pg_dump") and shutil.which("psql")):
+        pytest.skip("PostgreSQL's programs are not installed")
+    with empty_database(db_kind, tmp_path, "older") as url:
+        database = open_database(url)
+        migrate.upgrade(database, "0013")
+        maintenance.backup(database, tmp_path / "older.backup")
+        migrate.upgrade(database)
+        maintenance.restore(tmp_path / "older.backup", database)
+        assert migrate.current(database) == "0013"
+        migrate.upgrade(database)
+        assert maintenance.check(database).problems == []
+        database.close()
+
+
 def test_a_backup_while_somebody_writes_holds_one_moment(file_db: Database, tmp_path: Path) -> None:
     _add(file_db, "before")
     with file_db.write() as session:
