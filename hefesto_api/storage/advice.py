@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
+from hefesto_api.domain import clock
 from hefesto_api.storage.base import Session, Text, UtcDateTime, metadata, upsert
 
 advice = sa.Table(
@@ -41,6 +42,8 @@ advice_months = sa.Table(
     sa.Column("last_called_at", UtcDateTime),
 )
 _m = advice_months.c
+MICROS = 1_000_000  # of a dollar
+WARNING_SHARE = 0.8
 
 
 class AdviceRecord(Struct, frozen=True):
@@ -66,6 +69,14 @@ class Month(Struct, frozen=True):
     calls: int = 0
     last_error: str | None = None
     last_called_at: datetime | None = None
+
+    def budget(self, limit_usd: float) -> dict[str, Any]:
+        """Return what is spent of a budget, and in a word whether there is enough left."""
+        spent = self.spent_micros / MICROS
+        status = "OK"
+        if limit_usd and spent >= WARNING_SHARE * limit_usd:
+            status = "EXCEEDED" if spent >= limit_usd else "WARNING"
+        return {"status": status, "spent_usd": round(spent, 6), "limit_usd": limit_usd}
 
 
 _KNOWN = sa.select(advice).where(
@@ -107,6 +118,11 @@ def month(session: Session, name: str) -> Month:
     """Return what a month has cost."""
     row = session.execute(_MONTH, {"of": name}).first()
     return Month(name) if row is None else Month(*row)
+
+
+def this_month(session: Session) -> Month:
+    """Return what the month at hand has cost."""
+    return month(session, month_of(clock.now()))
 
 
 def reserve(session: Session, name: str, amount: int, limit: int) -> bool:

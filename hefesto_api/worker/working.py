@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from hefesto_api.domain.errors import HefestoError
+from hefesto_api.features.export.streaming import Exporter
 from hefesto_api.features.webhooks.dispatching import Dispatcher
-from hefesto_api.storage import jobs, schedules, webhooks, workers
+from hefesto_api.storage import exports, jobs, schedules, webhooks, workers
 from hefesto_api.worker.doing import BEAT_SECONDS, LEASE_SECONDS, Doer
 from hefesto_api.worker.hosts import host_name, is_alive
 from hefesto_api.worker.kinds import KINDS, SCHEDULES, Slot
@@ -42,6 +43,7 @@ class Worker:
             self._me = workers.register(session, host_name(), os.getpid(), slots)
         self._doer = Doer(runtime, self._stopping)
         self.dispatcher = Dispatcher(runtime, self._me.id)
+        self.exporter = Exporter(runtime, self._me.id) if runtime.settings.bigquery else None
 
     def run(self) -> None:
         """Work until `stop`; then end the jobs at hand where they are (they go on elsewhere or later)."""
@@ -52,6 +54,8 @@ class Worker:
         ]
         threads.append(threading.Thread(target=self._keep_house, name="house", daemon=True))
         threads.append(threading.Thread(target=self.dispatcher.run, name="webhooks", daemon=True))
+        if self.exporter is not None:
+            threads.append(threading.Thread(target=self.exporter.run, name="export", daemon=True))
         for thread in threads:
             thread.start()
         log.info("worker_started", worker=self._me.id, slots=len(self._slots))
@@ -70,6 +74,8 @@ class Worker:
         """Take no more jobs, and interrupt those at hand."""
         self._stopping.set()
         self.dispatcher.stop()
+        if self.exporter is not None:
+            self.exporter.stop()
         for slot in self._slots:
             slot.stop.set()
 
@@ -88,6 +94,7 @@ class Worker:
                 if other.id != self._me.id and not is_alive(other.pid):
                     jobs.release(session, other.id)
                     webhooks.release(session, other.id)
+                    exports.release(session, other.id)
                     workers.leave(session, other)
             for name, seconds in SCHEDULES.items():
                 schedules.ensure(session, name, every_seconds=seconds)

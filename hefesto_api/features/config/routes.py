@@ -20,7 +20,7 @@ blp = Blueprint("config", url_prefix="/api/v1", description="What the service is
 @blp.response(200, ConfigSchema)
 def read_config() -> Any:
     """Tell the settings, without secrets."""
-    return service.config(runtime().settings, _security_checks())
+    return service.config(runtime().db, runtime().settings, _security_checks())
 
 
 def _security_checks() -> list[str]:

@@ -1,25 +1,27 @@
-"""The settings in the words of the wire; what a later part will do shows as not enabled."""
+"""The settings in the words of the wire, and what of the budget is spent."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hefesto_api.storage import advice
 from hefesto_api.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hefesto_api.settings import Settings
+    from hefesto_api.storage.database import Database
 
 FEATURES = ("analysis", "findings")
 
 
-def config(settings: Settings, security_checks: Sequence[str]) -> dict[str, Any]:
+def config(db: Database, settings: Settings, security_checks: Sequence[str]) -> dict[str, Any]:
     """Return the configuration; `security_checks` are the rules that security is made of."""
     return {
         "version": __version__,
         "analyzers": _analyzers(settings, security_checks),
-        "integrations": _integrations(settings),
+        "integrations": _integrations(db, settings),
         "license": {"tier": "free", "features": list(FEATURES)},
     }
 
@@ -41,16 +43,23 @@ def _analyzers(settings: Settings, security_checks: Sequence[str]) -> dict[str, 
     }
 
 
-def _integrations(settings: Settings) -> dict[str, Any]:
-    budget = {"status": "OK", "spent_usd": 0.0, "limit_usd": settings.llm_monthly_budget_usd}
+def _integrations(db: Database, settings: Settings) -> dict[str, Any]:
+    month = advice.Month("")
+    if settings.llm:
+        with db.read() as session:
+            month = advice.this_month(session)
     return {
         "iris": {"enabled": True, "correlation_confidence_threshold": settings.correlation_threshold},
         "bigquery": {
-            "enabled": False,
+            "enabled": settings.bigquery,
             "project_id": settings.bigquery_project or None,
             "dataset": settings.bigquery_dataset or None,
         },
-        "llm": {"enabled": False, "model": settings.llm_model or None, "budget": budget},
-        "redis": {"enabled": False},
+        "llm": {
+            "enabled": settings.llm,
+            "model": settings.llm_model or None,
+            "budget": month.budget(settings.llm_monthly_budget_usd),
+        },
+        "redis": {"enabled": bool(settings.redis_url)},
         "webhooks": {"enabled": True},
     }

@@ -13,6 +13,7 @@ from msgspec import Struct
 from hefesto_api.analyzers import registry
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError
+from hefesto_api.features.health import integrations
 from hefesto_api.storage import audit, audit_check, deliveries, jobs, migrate, webhooks, workers
 from hefesto_api.version import __version__
 
@@ -95,14 +96,6 @@ def analyzers(parts: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def integrations(runtime: Runtime) -> dict[str, str]:
-    """Return the outside parts; what this version does not have yet is disabled."""
-    absent = dict.fromkeys(("bigquery", "llm"), "disabled")
-    shared = runtime.answers.shared
-    redis = "disabled" if shared is None else "disconnected" if shared.is_resting else "connected"
-    return {"iris": "enabled", "webhooks": "enabled", **absent, "redis": redis}
-
-
 def queue_depth(runtime: Runtime) -> int:
     """Return how many jobs wait."""
     with runtime.db.read() as session:
@@ -117,7 +110,7 @@ def status(runtime: Runtime) -> dict[str, Any]:
         "status": words[overall(checked)],
         "version": __version__,
         "analyzers": analyzers(registry.availability()),
-        "integrations": integrations(runtime),
+        "integrations": integrations.states(runtime),
         "uptime_seconds": round((clock.now() - runtime.started_at).total_seconds(), 3),
         "last_health_check": clock.rfc3339(runtime.watch.checked_at or clock.now()),
     }
@@ -132,6 +125,7 @@ def warnings(runtime: Runtime) -> list[str]:
         told.append("Each process counts by itself what callers ask for: limits hold only within each.")
     try:
         told += _audit(runtime)
+        told += integrations.warnings(runtime)
     except HefestoError:  # the database's own check tells of that
         return told
     return told
@@ -271,10 +265,6 @@ def _webhooks(runtime: Runtime) -> tuple[str, dict[str, Any]]:
         return HEALTHY, {"endpoints": webhooks.counts(session), "waiting": deliveries.waiting(session)}
 
 
-def _not_there(_runtime: Runtime) -> tuple[str, dict[str, Any]]:
-    return DISABLED, {}
-
-
 REQUIRED = ("database",)
 LOOKS: dict[str, Look] = {
     "database": _database,
@@ -282,7 +272,7 @@ LOOKS: dict[str, Look] = {
     "queue": _queue,
     "analyzers": _analyzers,
     "webhooks": _webhooks,
-    "llm": _not_there,
+    "llm": integrations.llm,
     "disk": _disk,
     "memory": _memory,
 }

@@ -42,7 +42,8 @@ def info(runtime: Runtime, pid: int) -> dict[str, Any]:
             "cache": runtime.answers.is_on,
             "redis": bool(runtime.settings.redis_url),
             "access_control": runtime.settings.auth == "required",
-            **dict.fromkeys(("llm", "bigquery"), False),
+            "llm": runtime.settings.llm,
+            "bigquery": runtime.settings.bigquery,
         },
     }
 

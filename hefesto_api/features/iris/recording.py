@@ -16,7 +16,7 @@ from hefesto_api.domain.errors import NotFound
 from hefesto_api.features.iris import knowledge, past
 from hefesto_api.features.iris.correlating import correlate
 from hefesto_api.features.iris.telling import Reopened
-from hefesto_api.storage import alerts, code_facts, correlations, findings, incidents, projects
+from hefesto_api.storage import alerts, code_facts, correlations, findings, incidents, outbox, projects
 from hefesto_api.storage.correlations import CorrelationRecord, Named
 
 if TYPE_CHECKING:
@@ -71,9 +71,21 @@ def record(
     code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
     if found.to_index is not None:
         past.ask_for(session, project.id, found.to_index)
+    _announce(session, made)
     if recorded is not None and (recorded.is_new or recorded.is_told):
         alerts.announce(session, "created" if recorded.is_new else "repeated", alert_id)
     return made.told()
+
+
+def _announce(session: Session, made: CorrelationRecord) -> None:
+    """Tell of an answer those who export it; webhooks and the live feed have the alert's own events."""
+    data = {
+        "id": made.id,
+        "alert_id": made.alert_id,
+        "correlation_found": made.correlation_found,
+        "confidence_score": made.confidence_score,
+    }
+    outbox.append(session, "correlation.created", data, project_id=made.project_id)
 
 
 def _with_error(incoming: IncomingAlert, crash: Crash) -> IncomingAlert:

@@ -1,0 +1,1 @@
+"""What streams out to other stores."""
