@@ -37,6 +37,7 @@ from hefesto_api.features.findings import routes as findings
 from hefesto_api.features.health import routes as health
 from hefesto_api.features.health import system
 from hefesto_api.features.intake import routes as intake
+from hefesto_api.features.iris import advice_routes as advice
 from hefesto_api.features.iris import context_routes as code_context
 from hefesto_api.features.iris import correlation_routes as correlations
 from hefesto_api.features.iris import enrich_routes as enrichment
@@ -110,6 +111,7 @@ FEATURES: tuple[Feature, ...] = (
     alerts,
     intake,
     correlations,
+    advice,
     enrichment,
     deployments,
     webhooks,

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hefesto_api.adapters import broker, limits, telemetry
+from hefesto_api.adapters.advice import Advisor
 from hefesto_api.adapters.bell import Bell
 from hefesto_api.adapters.cache import Answers
 from hefesto_api.adapters.memory import Memory
@@ -92,6 +93,11 @@ class Runtime:
     def openid(self) -> OpenId | None:
         """The provider that people may sign in with, if there is one."""
         return open_provider(self.settings)
+
+    @cached_property
+    def advisor(self) -> Advisor | None:
+        """The language model that people may ask for advice, if there is one."""
+        return Advisor(self.settings) if self.settings.llm else None
 
     @cached_property
     def limits(self) -> limits.Address:
