@@ -8,7 +8,7 @@ from marshmallow import fields
 from hefesto_api.web.schemas import Schema
 
 
-class BudgetSchema(Schema):
+class AdviceBudgetSchema(Schema):
     """What the language model has cost this month (UTC), of how much."""
 
     status = fields.String(required=True, validate=ma.validate.OneOf(("OK", "WARNING", "EXCEEDED")))
@@ -39,4 +39,4 @@ class AdviceStandingSchema(Schema):
     enabled = fields.Boolean(required=True)
     sends_code = fields.Boolean(required=True)
     advice = fields.Nested(AdviceSchema, required=True, allow_none=True)
-    budget = fields.Nested(BudgetSchema, required=True)
+    budget = fields.Nested(AdviceBudgetSchema, required=True)
