@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "keys": ("hefesto_api.cli.keys", "Keep API keys: create, list, revoke; encrypt secrets anew."),
     "users": ("hefesto_api.cli.users", "Keep users: create, list, disable, delete; roles and passwords."),
     "audit": ("hefesto_api.cli.audit", "Verify the audit log, or write it out."),
+    "export": ("hefesto_api.cli.export", "Look after what streams to BigQuery: how far it is, backfill."),
     "doctor": (
         "hefesto_api.cli.doctor",
         "Look for the usual mistakes of an installation, and tell what cures them.",

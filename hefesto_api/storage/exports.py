@@ -169,6 +169,17 @@ def behind(session: Session) -> bool:
     return at is not None and at < outbox.last(session)
 
 
+def waiting(session: Session) -> dict[str, int]:
+    """Return how many events, and entries of the histories of findings, each stream is yet to send."""
+    at = {name: one.position for name, one in every(session).items()}
+    tables = {EVENTS: outbox.outbox.c.seq, FINDINGS: _h.id}
+    return {
+        name: session.execute(sa.select(sa.func.count()).where(column > at[name])).scalar_one()
+        for name, column in tables.items()
+        if name in at
+    }
+
+
 def events(session: Session, after: int, limit: int) -> list[Event]:
     """Return the events behind a position, in order."""
     return outbox.after(session, after, limit=limit)

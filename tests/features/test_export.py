@@ -232,6 +232,23 @@ def test_histories_are_complete_before_they_are_sent(
     assert bigquery.rows("hefesto_findings")
 
 
+def test_what_is_on_record_is_sent_when_somebody_asks_for_it(
+    streaming: Service, bigquery: BigQueryStandIn
+) -> None:
+    streaming.write("a.py", CODE)
+    _analyze(streaming)
+    _drain(streaming)
+    sent = len(bigquery.rows("hefesto_findings"))
+    bigquery.tables["hefesto_findings"].clear()
+    with streaming.runtime.db.write() as session:
+        exports.rewind(session)
+        assert exports.waiting(session)[exports.FINDINGS] == sent
+    _drain(streaming)
+    assert len(bigquery.rows("hefesto_findings")) == sent
+    with streaming.runtime.db.read() as session:
+        assert set(exports.waiting(session).values()) == {0}
+
+
 @contextmanager
 def _emulator(folder: Path, port: int) -> Iterator[str]:
     """Run the emulator, which keeps what it has in a folder."""
