@@ -111,6 +111,23 @@ export interface Correlation extends CorrelationItem {
   feedback: { subject: string; verdict: string; comment: string | null; user: string }[];
 }
 
+export interface Advice {
+  text: string;
+  is_cut: boolean;
+  model: string;
+  with_code: boolean;
+  cost_usd: number;
+  created_at: string;
+  created_by: string;
+}
+
+export interface AdviceStanding {
+  enabled: boolean;
+  sends_code: boolean;
+  advice: Advice | null;
+  budget: { status: "OK" | "WARNING" | "EXCEEDED"; spent_usd: number; limit_usd: number };
+}
+
 export interface ContextFinding {
   id: string;
   severity: Severity;

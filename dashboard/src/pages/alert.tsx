@@ -6,6 +6,7 @@ import { post } from "../api";
 import { brought } from "../carried";
 import { useAwaited, useData } from "../data";
 import { count, hash, moment, nameOf, percent, tail } from "../format";
+import { Advised } from "../pieces/advice";
 import { Code } from "../pieces/code";
 import { EvidenceBars } from "../pieces/evidence";
 import { History } from "../pieces/history";
@@ -98,6 +99,7 @@ export function AlertPage({ id }: { id: string }) {
               </ol>
             </section>
           ) : null}
+          {known ? <Advised of={known.correlation_id} /> : null}
           <section aria-labelledby="history">
             <h2 id="history">History</h2>
             <History of={of.history} />
