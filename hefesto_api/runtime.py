@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from hefesto_api.adapters import broker, limits, telemetry
+from hefesto_api.adapters import bigquery, broker, limits, telemetry
 from hefesto_api.adapters.advice import Advisor
 from hefesto_api.adapters.bell import Bell
 from hefesto_api.adapters.cache import Answers
@@ -196,6 +196,7 @@ def build(settings: Settings) -> Runtime:
         bell = Bell(settings.redis_url)
         db.bell = bell.ring
         made.endings.append(bell.close)
+    bigquery.refuse_unusable(settings)
     if settings.broker_url:
         broker.refuse_unusable(settings.broker_url)
         publisher = broker.Publisher(settings.broker_url)

@@ -266,6 +266,7 @@ def load(environ: Mapping[str, str], directory: Path, *, ours_only: bool = False
         elif name is not None:
             given[item.name] = _read(item, name, values[name])
     computed = {**_computed(directory, given), **given}
+    warnings += _incomplete(given)
     otel = tuple(sorted(pair for pair in values.items() if pair[0].startswith("OTEL_")))
     return Settings(**computed, given=frozenset(given), warnings=tuple(warnings), otel=otel)
 
@@ -334,6 +335,21 @@ def _unknown(values: Mapping[str, str]) -> Iterator[str]:
         if ours != name and ours not in known:
             near = difflib.get_close_matches(ours, known, n=1, cutoff=0.6)
             yield f"{name} is not a setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else ".")
+
+
+def _incomplete(given: Mapping[str, Any]) -> Iterator[str]:
+    """Tell of what stays off because only a part of what it needs is set."""
+    for needed, what in (
+        (("llm_url", "llm_model"), "advice of a language model"),
+        (("bigquery_project", "bigquery_dataset"), "stream to BigQuery"),
+    ):
+        missing = [f"{PREFIX}{name.upper()}" for name in needed if not given.get(name)]
+        if len(missing) == 1:
+            yield f"{missing[0]} is not set: there is no {what}."
+    if given.get("llm_url") and given.get("llm_model"):
+        prices = (given.get("llm_input_price_usd"), given.get("llm_output_price_usd"))
+        if not given.get("llm_monthly_budget_usd") and prices != (0, 0):
+            yield f"{PREFIX}LLM_MONTHLY_BUDGET_USD is not set: there is no advice of a language model."
 
 
 def _computed(directory: Path, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hefesto_api import settings as all_settings
 from hefesto_api.adapters.advice import MOST_TEXT, Question
 from hefesto_api.domain import clock
 from hefesto_api.storage import advice
@@ -15,6 +16,7 @@ from tests.features.model import ModelStandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.features.conftest import Service
 
@@ -223,3 +225,28 @@ def test_only_a_few_ask_at_once(advised: Service, model: ModelStandIn) -> None:
 def test_others_advice_is_not_there(advised: Service) -> None:
     answer = _ask(advised, "01a20066-5ea7-70ce-8383-90ff849ebbad")
     assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("given", "warned"),
+    [
+        ({"HEFESTO_LLM_URL": "http://llm/v1"}, "HEFESTO_LLM_MODEL is not set"),
+        ({"HEFESTO_LLM_URL": "http://llm/v1", "HEFESTO_LLM_MODEL": "m"}, "BUDGET_USD is not set"),
+        ({"HEFESTO_BIGQUERY_DATASET": "d"}, "HEFESTO_BIGQUERY_PROJECT is not set"),
+    ],
+)
+def test_what_is_half_set_up_stays_off_and_is_told_at_the_start(
+    tmp_path: Path, given: dict[str, str], warned: str
+) -> None:
+    loaded = all_settings.load(given, tmp_path)
+    assert not loaded.llm and not loaded.bigquery
+    assert len(loaded.warnings) == 1 and warned in loaded.warnings[0]
+
+
+def test_a_model_that_costs_nothing_needs_no_budget(
+    make_service: Callable[..., Service], sqlite_url: str, model: ModelStandIn
+) -> None:
+    free = {"HEFESTO_LLM_INPUT_PRICE_USD": "0", "HEFESTO_LLM_OUTPUT_PRICE_USD": "0"}
+    service = _advised(make_service, sqlite_url, model, HEFESTO_LLM_MONTHLY_BUDGET_USD="0", **free)
+    assert data_of(_ask(service, _correlated(service)))["cost_usd"] == 0
+    assert _budget(service)["status"] == "OK"

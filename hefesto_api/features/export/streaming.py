@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from hefesto_api.adapters.bigquery import MOST_BYTES, MOST_ROWS, BigQuery, NotTaken, Row, refuse_unusable
+from hefesto_api.adapters.bigquery import MOST_BYTES, MOST_ROWS, BigQuery, NotTaken, Row
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import HefestoError, NotFound
 from hefesto_api.features.export import rows
@@ -47,7 +47,6 @@ class Exporter:
     """Sends what is new, for one worker."""
 
     def __init__(self, runtime: Runtime, worker: str, into: BigQuery | None = None) -> None:
-        refuse_unusable(runtime.settings)
         self._db = runtime.db
         self._worker = worker
         self._into = into or BigQuery(runtime.settings)
