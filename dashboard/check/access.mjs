@@ -242,6 +242,9 @@ const checks = {
     await eve.getByText("switched off").waitFor({ state: "detached" });
     expect(await elsewhere("eve@example.org"), "who is on again does not log in");
     await eve.getByRole("button", { name: "Edit" }).click();
+    await eve.getByRole("button", { name: "Unlock" }).click();
+    await eve.getByRole("button", { name: "Unlock", exact: true }).click();
+    await page.locator(".toast", { hasText: "is heard from everywhere again" }).waitFor();
     await eve.getByLabel("Role").selectOption("viewer");
     await eve.getByRole("button", { name: "Save" }).click();
     await eve.getByText("viewer ·").waitFor();

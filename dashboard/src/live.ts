@@ -11,6 +11,7 @@ const POLL_MS = 2_000;
 const STREAMED_POLL_MS = 30_000;
 const RETRY_MS = 5_000;
 const TOGETHER_MS = 150;
+const REPEATS_MS = 1_200; // an alert that occurs again is told of once a second at most
 const NEWS_MS = 500; // between two rounds of what is urgent
 const SILENCE_MS = 75_000; // the service says something every 30 s
 /** What a path shows, by how it begins: what moves it besides the clock. */
@@ -38,6 +39,8 @@ let lastId = "";
 /** Rises when the feed has told of a thing that some path shows. */
 const told = new Map<string, Signal<number>>();
 const waiting = new Set<string>();
+const repeated = new Set<string>();
+let settling = 0;
 let timer = 0;
 let timerAt = 0;
 let roundAt = 0;
@@ -237,6 +240,19 @@ function ofAlert(text: string): void {
   const data = (JSON.parse(text) as { data: Record<string, unknown> }).data;
   const isRepeat = data["event"] === "alert.repeated";
   carry(data);
-  const decided = isRepeat || data["event"] === "alert.created" ? [] : ["decided"];
-  announce(["alerts", `alert ${String(data["id"])}`, ...decided], !isRepeat);
+  const names = ["alerts", `alert ${String(data["id"])}`];
+  settle(names);
+  if (!isRepeat) {
+    announce(data["event"] === "alert.created" ? names : [...names, "decided"], true);
+  }
+}
+
+/** Have what alerts concern read once they rest: of repeats within a second of what was told nothing is. */
+function settle(names: string[]): void {
+  names.forEach((name) => repeated.add(name));
+  clearTimeout(settling);
+  settling = window.setTimeout(() => {
+    announce([...repeated], false);
+    repeated.clear();
+  }, REPEATS_MS);
 }
