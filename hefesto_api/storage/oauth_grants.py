@@ -238,17 +238,6 @@ def revoke_all(session: Session, client_id: str, now: datetime) -> int:
     return session.execute(held.values(revoked_at=now)).rowcount
 
 
-def revoke_given(session: Session, user_id: str, now: datetime) -> int:
-    """Take back all that a user lets clients do, untraded codes too; return how much that was."""
-    codes = sa.update(oauth_codes).where(_k.user_id == user_id, _k.used_at.is_(None), _k.expires_at > now)
-    held = sa.update(oauth_grants).where(_g.user_id == user_id, _g.revoked_at.is_(None), _g.expires_at > now)
-    both = (
-        codes.values(used_at=now),
-        held.values(revoked_at=now),
-    )  # a code that is being traded is a grant then
-    return sum(session.execute(each).rowcount for each in both)
-
-
 def renew(session: Session, grant_id: str, expires_at: datetime) -> None:
     """Let a grant last longer."""
     session.execute(sa.update(oauth_grants).where(_g.id == grant_id).values(expires_at=expires_at))
