@@ -18,6 +18,8 @@ export function Advised({ of }: { of: string }) {
   }
   const said = standing.advice;
   const spent = standing.budget.status === "EXCEEDED";
+  // What was said on the same facts would be said again; with code there are more of them.
+  const more = !said || (standing.sends_code && !said.with_code);
 
   async function ask(): Promise<void> {
     setBusy(true);
@@ -48,10 +50,10 @@ export function Advised({ of }: { of: string }) {
           {standing.sends_code ? ", and code" : ", but no code"}.
         </p>
       )}
-      {standing.enabled ? (
+      {standing.enabled && more ? (
         <p class="acts">
           <button type="button" disabled={busy || spent} aria-busy={busy} onClick={() => void ask()}>
-            {busy ? "Asking…" : said ? "Ask again" : "Ask for advice"}
+            {busy ? "Asking…" : said ? "Ask again, with code" : "Ask for advice"}
           </button>
           {spent ? <span class="quiet">This month's budget is used up.</span> : null}
         </p>

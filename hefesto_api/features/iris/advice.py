@@ -155,7 +155,6 @@ def _facts(desk: Desk, asked: Asked, *, with_code: bool) -> str:
             "severity": alert.severity,
             "service": alert.service_name,
             "environment": alert.environment,
-            "occurrences": alert.occurrence_count,
         },
         "frames_crash_last": [
             {name: frame[name] for name in ("file", "line", "function", "in_app")}
