@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shutil
 import subprocess
 import time
 from datetime import UTC, datetime, timedelta
@@ -27,7 +28,12 @@ AUTHORS = ("Ana Pérez", "Tom Okafor", "Mei Lin", "Jo Berg")
 
 def repository(folder: Path, cache: Path, *, files: int | None = None, seed: int = 6) -> Path:
     """Copy Django (of its Python files, `files`) into a folder and give it a past that chance writes."""
-    corpora.copy(corpora.corpus("django", cache), folder, files)
+    source = corpora.corpus("django", cache)
+    corpora.copy(source, folder, files)
+    for path in sorted({path for _, frames in DEMO for path, _, _ in frames}):
+        target = folder / "django" / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / "django" / path, target)  # what the traces go through, in a part of it, too
     chance = random.Random(seed)  # noqa: S311 - no secret
     paths = [one for one in corpora.python_files(folder / "django") if one.stat().st_size > 2_000]
     hot = chance.sample(paths, min(HOT, len(paths)))

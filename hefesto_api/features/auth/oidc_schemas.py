@@ -13,7 +13,7 @@ class ProviderLinkSchema(Schema):
     authorization_url = basic.String(required=True)
 
 
-class IdentitySchema(Schema):
+class ProviderIdentitySchema(Schema):
     """An account at a provider that stands for oneself; `email` is what was said when the two were linked."""
 
     id = basic.UUID(required=True)
@@ -26,4 +26,4 @@ class IdentitySchema(Schema):
 class IdentitiesSchema(Schema):
     """The accounts at providers that stand for oneself."""
 
-    identities = basic.List(basic.Nested(IdentitySchema), required=True)
+    identities = basic.List(basic.Nested(ProviderIdentitySchema), required=True)
