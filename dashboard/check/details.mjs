@@ -10,7 +10,7 @@ async function saved(page, name) {
   return readFileSync(await (await waiting).path(), "utf8");
 }
 
-const focused = (page) => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? "");
+const focused = (page) => page.evaluate(() => document.activeElement?.querySelector("title")?.textContent ?? "");
 
 run({
   /** The map is read by keyboard, leads to a file's findings, and can be taken along. */
@@ -71,7 +71,7 @@ run({
       wrong.push(`not ${JSON.stringify(wanted)}: ${JSON.stringify({ status, reason, ignored_until })}`);
     };
     await press("Shift+I");
-    await page.waitForSelector("dialog[open]");
+    await page.waitForSelector("dialog.ignoring[open]");
     await barriers(page, "the dialog");
     for (let steps = 0; steps < 12; steps++) {
       await press("Tab");
@@ -83,7 +83,7 @@ run({
       }
     }
     await press("Escape");
-    await page.waitForSelector("dialog", { state: "detached" });
+    await page.waitForSelector("dialog.ignoring", { state: "detached" });
     if ((await told(first.id)).status !== "open") {
       wrong.push("Escape has ignored it");
     }
@@ -103,7 +103,7 @@ run({
     await page.locator(".panel").getByRole("button", { name: "Ignore…" }).click();
     await page.getByLabel("a day").check();
     await page.getByLabel("Day", { exact: true }).fill("2031-05-06");
-    await page.locator("dialog").getByRole("button", { name: "Ignore" }).click();
+    await page.locator("dialog.ignoring").getByRole("button", { name: "Ignore" }).click();
     await becomes(third.id, { status: "ignored", ignored_until: "2031-05-06" });
     await page.locator(".panel .facts", { hasText: "ignored until" }).waitFor();
   },

@@ -1,4 +1,4 @@
-"""The map of hotspots in a browser, over the whole service and a repository."""
+"""The map of hotspots, the dialog that asks how to ignore, exports and moving counts, in a browser."""
 
 from __future__ import annotations
 
@@ -38,3 +38,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 def test_the_map_leads_to_the_findings_of_a_file(served: Served) -> None:
     look(served, "hotspots", "details")
+
+
+def test_findings_are_ignored_with_a_reason_and_for_a_time(served: Served) -> None:
+    look(served, "ignore", "details")
+
+
+def test_occurrences_are_counted_before_ones_eyes(served: Served) -> None:
+    look(served, "repeats", "details", alert=alert("known", ERROR), many=5)

@@ -7,15 +7,17 @@ import sqlalchemy as sa
 from hefesto_api.domain.errors import StorageError
 from hefesto_api.storage.database import Database, open_database
 
-pytestmark = pytest.mark.postgres
+# SQLite is never elsewhere.
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.parametrize("db_kind", ["postgresql"], indirect=True, scope="session"),
+]
 TERMINATE = sa.text("SELECT pg_terminate_backend(:pid, 10000)")
 
 
 @pytest.fixture
 def narrow(db: Database) -> Database:
-    """Leave SQLite out."""
-    if db.is_sqlite:
-        pytest.skip("only PostgreSQL is elsewhere")
+    """The same database with one connection (and one more), for which nobody waits long."""
     return open_database(db.url.render_as_string(hide_password=False), connections=1, patience=0.05)
 
 

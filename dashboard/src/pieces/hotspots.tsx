@@ -150,12 +150,12 @@ function FileMap({ files, drawn }: { files: Hotspot[]; drawn: { current: SVGSVGE
               key={keyOf(one.item)}
               href={addressOf(one.item)}
               tabIndex={one === here ? 0 : -1}
-              aria-label={told(one.item)}
               class={`heat-${heat(one.item.score)}`}
               onClick={(event) => open(event, one.item)}
               onFocus={() => setAt(index)}
               onPointerEnter={() => setAt(index)}
             >
+              <title>{told(one.item)}</title>
               <Cell of={one} />
             </a>
           ))}
