@@ -30,10 +30,10 @@ def repository(folder: Path, cache: Path, *, files: int | None = None, seed: int
     """Copy Django (of its Python files, `files`) into a folder and give it a past that chance writes."""
     source = corpora.corpus("django", cache)
     corpora.copy(source, folder, files)
-    for path in sorted({path for _, frames in DEMO for path, _, _ in frames}):
-        target = folder / "django" / path
+    for needed in sorted({each for _, frames in DEMO for each, _, _ in frames}):
+        target = folder / "django" / needed
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / "django" / path, target)  # what the traces go through, in a part of it, too
+        shutil.copy2(source / "django" / needed, target)  # what the traces go through, in a part of it, too
     chance = random.Random(seed)  # noqa: S311 - no secret
     paths = [one for one in corpora.python_files(folder / "django") if one.stat().st_size > 2_000]
     hot = chance.sample(paths, min(HOT, len(paths)))
