@@ -5,6 +5,8 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
+# Tests wait for servers, browsers and commands a good part of their time: one more at once than there are processors.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo 2)
 
 .DEFAULT_GOAL := help
 .PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces page heartbeats screenshots load slow soak busy bench kill faults clean hosts
@@ -52,7 +54,7 @@ run: .stamps/runtime .stamps/dashboard ## Set up and serve on http://127.0.0.1:8
 	$(BIN)/hefesto serve
 
 test: .stamps/dev .stamps/dashboard-dev ## Set up and run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 format: .stamps/dev ## Format the code
 	$(BIN)/ruff format .
@@ -63,10 +65,10 @@ check: .stamps/dev .stamps/dashboard-dev ## All of CI, in order of speed
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 coverage: .stamps/dev .stamps/dashboard-dev ## Run the tests and tell which lines they pass (a third slower)
-	$(BIN)/python -m pytest -n auto --cov --cov-report= --cov-fail-under=0
+	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report= --cov-fail-under=0
 	$(BIN)/coverage report --fail-under=90
 
 docs: .stamps/dev ## Write the generated pages of the documentation anew

@@ -25,10 +25,8 @@ ROOT = Path(__file__).parents[1]
 MOST_BYTES = 150_000
 COLOURS = 128
 WIDE = {"width": 1180, "height": 760, "deviceScaleFactor": 1.5}
-PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2}
 README = {
     "dashboard-now": {"page": "now", **WIDE},
-    "dashboard-now-phone": {"page": "now", **PHONE, "colorScheme": "dark"},
     "dashboard-alert": {"page": "alert", **WIDE, "height": 900},
     "dashboard-alert-dark": {"page": "alert", **WIDE, "height": 900, "colorScheme": "dark"},
     "dashboard-findings": {"page": "findings", **WIDE},

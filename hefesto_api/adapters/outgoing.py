@@ -8,12 +8,15 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from contextlib import closing, contextmanager, suppress
 from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from msgspec import Struct
+
+from hefesto_api.adapters.deadline import answers_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -60,6 +63,7 @@ def call(
     try:
         with closing(_connection(url, seconds)) as connection:
             connection.connect()
+            connection.response_class = answers_until(time.monotonic() + seconds)  # type: ignore[assignment]
             with _deadline(connection.sock, seconds):
                 connection.request(
                     method, _target(url), body, {**sent, **(headers or {})}, preload_content=False
@@ -104,12 +108,15 @@ def _deadline(connected: socket.socket, seconds: float) -> Iterator[None]:
     timer = threading.Timer(seconds, cut)
     timer.daemon = True
     timer.start()
+    too_long = CallFailed(f"The answer takes longer than {seconds:g} seconds.")
     try:
         yield
+    except TimeoutError as error:
+        raise too_long from error
     finally:
         timer.cancel()
     if late.is_set():
-        raise CallFailed(f"The answer takes longer than {seconds:g} seconds.")
+        raise too_long
 
 
 def _read(response: BaseHTTPResponse, most: int) -> Answer:

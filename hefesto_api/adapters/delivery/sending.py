@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from hefesto_api.adapters.deadline import answers_until
 from hefesto_api.adapters.delivery import addresses
 from hefesto_api.adapters.delivery.addresses import Refused
 
@@ -86,7 +87,7 @@ class Sender:
         plain = self._connected(numbers, target.port, until)
         try:
             with _deadline(plain, until):
-                return self._exchange(plain, target, method, body, headers)
+                return self._exchange(plain, target, method, body, headers, until)
         finally:
             plain.close()
 
@@ -111,9 +112,16 @@ class Sender:
         raise failure
 
     def _exchange(
-        self, plain: socket.socket, target: Target, method: str, body: bytes, headers: Mapping[str, str]
+        self,
+        plain: socket.socket,
+        target: Target,
+        method: str,
+        body: bytes,
+        headers: Mapping[str, str],
+        until: float,
     ) -> tuple[int, str | None]:
         connection = http.client.HTTPConnection(target.host, target.port)
+        connection.response_class = answers_until(until)  # type: ignore[assignment]
         used = plain
         if target.scheme == "https":
             context = self._trusting or _machine_trust()
