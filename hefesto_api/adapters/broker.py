@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections import deque
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,7 @@ class Publisher:
             threading.Thread(target=self._run, name="publisher", daemon=True).start()
 
     def _run(self) -> None:
+        _load()
         app = celery_app(self._url, self._name)
         is_lost = False
         while not self._ended:
@@ -112,6 +114,7 @@ class Consumer:
 
     def start(self) -> None:
         """Begin to take messages."""
+        _load()
         from celery.worker import state  # noqa: PLC0415 - an extra
 
         state.should_stop = None  # it is the process's: another consumer of it may have been closed
@@ -147,6 +150,20 @@ class Consumer:
             without_gossip=True, without_heartbeat=True, queues=[self._name],
         )  # fmt: skip
         controller.start()
+
+
+_loading = threading.Lock()
+
+
+def _load() -> None:
+    """Import Celery, one thread at a time.
+
+    Its modules import each other in circles: of two threads that came in from different ends, one was told of
+    a deadlock, and the worker had ended before it began.
+    """
+    with _loading:
+        for module in ("celery.app.amqp", "celery.worker.state", "kombu.transport.virtual", "kombu.pools"):
+            import_module(module)
 
 
 def forget(url: str, name: str = QUEUE) -> None:
