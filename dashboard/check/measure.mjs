@@ -96,7 +96,8 @@ async function alerts(browser) {
   await page.locator(".link.live").waitFor();
   const found = { seen: [], suspect: [] };
   for (let round = 0; round < given.rounds; round++) {
-    const error = `Fresh${round}Error`;
+    // Letters: what differs by a number alone is one alert.
+    const error = `Fresh${String.fromCharCode(65 + round)}Error`;
     const trace = given.trace.replace("{error}", error).replace("{line}", "70").replace("{inner}", "54");
     const body = { alert_id: `fresh-${round}`, project: "django", severity: "critical", stacktrace: trace };
     const words = ["-sS", "-f", "-o", "/dev/null", "-H", "Content-Type: application/json", "-d", JSON.stringify(body)];
