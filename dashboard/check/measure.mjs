@@ -23,7 +23,7 @@ async function pages() {
     [`/dashboard/deployments/${given.deployment}`]: "main h1, main h2",
     "/dashboard/webhooks": ".empty, .hooks li",
     "/dashboard/system": ".parts li",
-    "/dashboard/settings": "#who",
+    "/dashboard/settings": "main h2",
     "/dashboard/settings/audit": ".log li",
   };
 }

@@ -15,7 +15,7 @@ async function pages() {
     deployments: ["/dashboard/deployments", ".releases li"],
     webhooks: ["/dashboard/webhooks", "main h1, main .empty"],
     system: ["/dashboard/system", ".parts li"],
-    settings: ["/dashboard/settings", "#who"],
+    settings: ["/dashboard/settings", "main h2"],
   };
 }
 
