@@ -66,6 +66,16 @@ class FileReport(Struct, frozen=True):
     sketch: tuple[int, ...] = ()
 
 
+class Examination(Struct, frozen=True):
+    """A file to examine, with what the batch tools said of it already."""
+
+    source: SourceFile
+    detections: tuple[Detection, ...] = ()
+    failures: tuple[ToolFailure, ...] = ()
+    only_given: bool = False  # ask no check: describe what was found elsewhere
+    shape: FileStructure | None = None  # what is on record of this content: saves parsing it again
+
+
 class Check(Protocol):
     """A check of ours on one parsed file. It must not execute, import or open anything."""
 

@@ -14,14 +14,16 @@ import resource
 import struct
 import sys
 import zlib
+from collections.abc import Callable
 from typing import BinaryIO
 
 import msgspec
 from msgspec.structs import replace
 
-from hefesto_api.analyzers.base import FileReport
-from hefesto_api.analyzers.examination import Examination, examine
+from hefesto_api.analyzers.base import Examination, FileReport
 from hefesto_api.analyzers.registry import Thresholds
+
+Examine = Callable[[Examination, Thresholds], FileReport]
 
 MEMORY_LIMIT = 3 << 30
 LENGTH = struct.Struct(">I")
@@ -30,6 +32,9 @@ READY = b"ready"  # the first answer: what comes to grief later came to grief ov
 
 def main() -> None:
     """Serve until standard input ends."""
+    # Our parent imports this module, too, for its frames alone.
+    from hefesto_api.analyzers.examination import examine  # noqa: PLC0415
+
     _give_up_what_is_not_needed()
     requests, answers = sys.stdin.buffer, sys.stdout.buffer
     thresholds = msgspec.msgpack.decode(_frame(requests), type=Thresholds)
@@ -42,7 +47,7 @@ def main() -> None:
     answers.flush()
     while batch := _frame(requests):
         for task in decoder.decode(batch):
-            report = pack(_examined(task, thresholds))
+            report = pack(_examined(examine, task, thresholds))
             answers.write(LENGTH.pack(len(report)) + report)
             answers.flush()
 
@@ -74,7 +79,7 @@ _ZLIB = b"\x78"  # with which a compressed report begins
 _REPORT = msgspec.msgpack.Decoder(FileReport)
 
 
-def _examined(task: Examination, thresholds: Thresholds) -> FileReport:
+def _examined(examine: Examine, task: Examination, thresholds: Thresholds) -> FileReport:
     try:
         return examine(task, thresholds)
     except MemoryError:

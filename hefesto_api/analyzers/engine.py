@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
-from hefesto_api.analyzers.base import SourceFile, ToolFailure
+from hefesto_api.analyzers.base import Examination, SourceFile, ToolFailure
 from hefesto_api.analyzers.catalogue import is_test_path
-from hefesto_api.analyzers.examination import Examination
 from hefesto_api.analyzers.pool import ParserChild
 from hefesto_api.analyzers.registry import Thresholds, batch_tools
 from hefesto_api.analyzers.runs import HeadStart, Run
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 # Chunks grow, so that the children have work while the tools take the next, larger one.
 FIRST_CHUNK = 48
-CHUNK_FILES = 192
+CHUNK_FILES = 384
 CHUNK_GROWTH = 1.6
 CHUNK_BYTES = 16 << 20
 SPLIT_SECONDS = 60.0  # for finding the files that a tool dies of among the others of their chunk

@@ -9,37 +9,28 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from hefesto_api.analyzers import duplication, secrets, structure, suppressions
-from hefesto_api.analyzers.base import FileReport, ParsedFile, SourceFile, ToolFailure
+from hefesto_api.analyzers.base import Examination, FileReport, ParsedFile, SourceFile, ToolFailure
 from hefesto_api.analyzers.catalogue import FIRST_IDS, in_context
-from hefesto_api.analyzers.registry import checks_for
+from hefesto_api.analyzers.checks import checks_for
 from hefesto_api.domain import identity
-from hefesto_api.domain.finding import Detection
 from hefesto_api.domain.structure import FileStructure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hefesto_api.analyzers.registry import Thresholds
+    from hefesto_api.domain.finding import Detection
+
+__all__ = ["Examination", "examine", "excerpt", "lines_of"]
 
 LINE_TEXT_LIMIT = 500
 SNIPPET_LINE_LIMIT = 200
 SNIPPET_BEFORE = 2
 SNIPPET_AFTER = 3
 _GUESSED = frozenset({"HEF-SEC-HARDCODED-PASSWORD", "HEF-SEC-HARDCODED-KEY"})
-
-
-class Examination(Struct, frozen=True):
-    """A file to examine, with what the batch tools said of it already."""
-
-    source: SourceFile
-    detections: tuple[Detection, ...] = ()
-    failures: tuple[ToolFailure, ...] = ()
-    only_given: bool = False  # ask no check: describe what was found elsewhere
-    shape: FileStructure | None = None  # what is on record of this content: saves parsing it again
 
 
 def examine(task: Examination, thresholds: Thresholds) -> FileReport:

@@ -7,13 +7,13 @@ import fcntl
 import os
 import select
 import subprocess
-import sys
 import time
 from collections import deque
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from hefesto_api.analyzers import child_command
 from hefesto_api.analyzers.base import FileReport
 from hefesto_api.analyzers.child import LENGTH, READY, pack
 from hefesto_api.domain.errors import AnalyzerUnavailable
@@ -22,7 +22,7 @@ from hefesto_api.settings import bundle
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from hefesto_api.analyzers.examination import Examination
+    from hefesto_api.analyzers.base import Examination
     from hefesto_api.analyzers.registry import Thresholds
 
     More = Callable[[bool], Sequence[Examination] | None]
@@ -145,8 +145,8 @@ class ParserChild:
         self._ready = True
 
     def _spawn(self) -> None:
-        self._process = process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "hefesto_api.analyzers.child"],
+        self._process = process = subprocess.Popen(  # noqa: S603 - an argv of ours, without a shell
+            child_command.argv(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

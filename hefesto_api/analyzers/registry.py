@@ -1,20 +1,18 @@
-"""The explicit table of what the engine runs: our checks, and the tools of others."""
+"""What the engine runs: the tools of others, and what the operator may set of our checks (`checks`)."""
 
 from __future__ import annotations
 
-from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from hefesto_api.analyzers import python_checks, secrets, smells, text_checks
 from hefesto_api.domain.errors import HefestoError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from hefesto_api.analyzers.base import BatchTool, Check
+    from hefesto_api.analyzers.base import BatchTool
 
 
 class Thresholds(Struct, frozen=True):
@@ -30,19 +28,6 @@ def batch_tools() -> tuple[BatchTool, ...]:
     from hefesto_api.analyzers.ruff import RUFF  # noqa: PLC0415
 
     return (RUFF,)
-
-
-@lru_cache(maxsize=64)
-def checks_for(language: str, thresholds: Thresholds) -> tuple[Check, ...]:
-    """Return our checks that apply to a language, cheapest first."""
-    table: tuple[Check, ...] = (
-        text_checks.TEXT,
-        secrets.SECRETS,
-        smells.ComplexityCheck(thresholds.complexity),
-        smells.SmellCheck(thresholds.max_function_lines, thresholds.max_parameters),
-        *python_checks.CHECKS,
-    )
-    return tuple(check for check in table if not check.languages or language in check.languages)
 
 
 def availability() -> dict[str, str]:

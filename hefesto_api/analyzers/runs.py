@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from hefesto_api.analyzers.base import SourceFile
-    from hefesto_api.analyzers.examination import Examination
+    from hefesto_api.analyzers.base import Examination, SourceFile
     from hefesto_api.analyzers.pool import ParserChild
 
     Result = tuple[SourceFile, bytes | None]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -101,8 +102,6 @@ def _pattern(form: _Form, least: int) -> str:
 
 _BEFORE: Final = "(?<![A-Za-z0-9_-])(?:"
 _STRICT: Final = re.compile((_BEFORE + "|".join(_pattern(f, f.least) for f in _FORMS) + ")").encode())
-# What is left of a token when a line was cut: enough of its form to mask it, not enough to report it.
-_CUT: Final = re.compile((_BEFORE + "|".join(_pattern(f, min(4, f.least)) for f in _FORMS) + ")").encode())
 _JWT: Final = re.compile(
     rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,}+\.eyJ[A-Za-z0-9_-]{4,}+(?:\.[A-Za-z0-9_-]{4,}+)?"
 )
@@ -137,9 +136,18 @@ def find(data: bytes) -> Iterator[Secret]:
         yield from _keys(data)
 
 
+@cache
+def _cut() -> re.Pattern[bytes]:
+    """What is left of a token when a line was cut: enough of its form to mask it, not enough to report it.
+
+    Compiled when first wanted, as who only looks for tokens never wants it.
+    """
+    return re.compile((_BEFORE + "|".join(_pattern(f, min(4, f.least)) for f in _FORMS) + ")").encode())
+
+
 def find_cut(data: bytes) -> Iterator[tuple[int, int]]:
     """Yield the spans of what may be the rest of a token or key in a piece cut out of a text."""
-    for pattern in (_CUT, _JWT):
+    for pattern in (_cut(), _JWT):
         for match in pattern.finditer(data):
             yield match.span()
     for match in _KEY_LINE.finditer(data):

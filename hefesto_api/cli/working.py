@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -10,6 +11,8 @@ from hefesto_api.cli import failures
 
 if TYPE_CHECKING:
     from hefesto_api.runtime import Runtime
+
+NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
 
 
 @click.command("worker")
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 )
 def command(slots: int, metrics_port: int | None) -> None:
     """Work the queue off, beside one or more servers, until SIGTERM or Ctrl-C."""
+    # Behind the web processes, which answer while it takes all cores; its imports are behind theirs.
+    os.nice(NICENESS)
     from hefesto_api import runtime as runtimes  # noqa: PLC0415 - `--help` needs nothing of it
     from hefesto_api import settings as all_settings  # noqa: PLC0415
     from hefesto_api import worker  # noqa: PLC0415

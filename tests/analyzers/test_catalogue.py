@@ -1,6 +1,7 @@
 """The catalogue says something useful about every rule, and says it once."""
 
 import re
+from pathlib import Path
 
 import pytest
 from hefesto_api.analyzers import catalogue
@@ -140,3 +141,43 @@ def test_security_weighs_less_in_test_code() -> None:
     assert lowered.severity is Severity.MEDIUM
     assert lowered.metadata["context"] == "test code"
     assert catalogue.in_context(lowered, "tests/a.py") is lowered
+
+
+ONE_RULE = """
+[[rule]]
+id = "HEF-SEC-EXAMPLE"
+slug = "example"
+title = "An example"
+analyzer = "security"
+severity = "LOW"
+confidence = 0.5
+recommendation = "Do otherwise."
+explanation = "It says why."
+"""
+
+
+def test_what_is_kept_of_the_rules_holds_only_while_their_files_are_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.dont_write_bytecode", False)
+    folder, kept = tmp_path / "rules", tmp_path / "kept" / "rules"
+    folder.mkdir()
+    (folder / "one.toml").write_text(ONE_RULE)
+    parsed = catalogue.load(folder, kept)
+    assert [one.title for one in parsed] == ["An example"]
+    assert kept.is_file()
+    monkeypatch.setattr(catalogue, "_parsed", lambda _texts: pytest.fail("it was parsed again"))
+    assert catalogue.load(folder, kept) == parsed
+    monkeypatch.undo()
+    (folder / "one.toml").write_text(ONE_RULE.replace("An example", "Another"))
+    assert [one.title for one in catalogue.load(folder, kept)] == ["Another"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"nonsense", None])
+def test_damage_of_what_is_kept_of_the_rules_costs_time_alone(tmp_path: Path, damage: bytes | None) -> None:
+    folder, kept = tmp_path / "rules", tmp_path / "kept"
+    folder.mkdir()
+    (folder / "one.toml").write_text(ONE_RULE)
+    first = catalogue.load(folder, kept)
+    kept.write_bytes(kept.read_bytes()[:40] if damage is None and kept.exists() else damage or b"")
+    assert catalogue.load(folder, kept) == first

@@ -152,6 +152,17 @@ def test_an_error_while_reading_files_reaches_the_caller(engine: Engine) -> None
         list(engine.run(broken()))
 
 
+def test_children_get_no_environment_and_run_nothing_that_site_would(engine: Engine) -> None:
+    reports(engine, [SourceFile("a.py", SHELL, "python")])
+    folders = [Path(f"/proc/{pid}") for pid in children_of_this_process()]
+    commands = {folder: (folder / "cmdline").read_bytes().split(b"\0") for folder in folders}
+    parsers = [folder for folder in folders if b"hefesto_api.analyzers.child" in commands[folder]]
+    assert parsers
+    for folder in parsers:
+        assert {b"-I", b"-S"} <= set(commands[folder])
+        assert (folder / "environ").read_bytes() == b""
+
+
 @pytest.mark.parametrize(
     ("language", "opening"),
     [("python", b"("), ("javascript", b"["), ("typescript", b"("), ("java", b"{"), ("go", b"{")],
