@@ -11,16 +11,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tarfile
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from hefesto_api.analyzers import facts
+from hefesto_api.analyzers.structure import SUFFIXES
 from hefesto_api.domain import traces
 from hefesto_api.domain.correlation import gather, rank
 from hefesto_api.domain.mapping import PathIndex, crash_of
@@ -54,6 +57,7 @@ class Code:
         self.cache = cache / "localisation"
         self.indexes: dict[Path, PathIndex] = {}
         self.known: dict[tuple[str, bytes], FileFacts | None] = {}
+        self.texts: dict[Path, dict[str, bytes]] = {}
 
     def of(self, case: dict[str, Any]) -> Path:
         """Return the folder of a case's code, fetching it if it is a release."""
@@ -70,6 +74,14 @@ class Code:
             files = (one for one in tree.rglob("*") if one.is_file())
             self.indexes[tree] = PathIndex(one.relative_to(tree).as_posix() for one in files)
         return self.indexes[tree]
+
+    def naming(self, tree: Path, name: str) -> list[str]:
+        """Return the files of a tree in which a name stands as a word."""
+        if tree not in self.texts:
+            code = (one for one in tree.rglob("*") if one.is_file() and one.suffix in SUFFIXES)
+            self.texts[tree] = {one.relative_to(tree).as_posix(): one.read_bytes() for one in sorted(code)}
+        wanted = re.compile(rb"\b%s\b" % re.escape(name.encode()))
+        return [path for path, text in self.texts[tree].items() if wanted.search(text)]
 
     def facts_of(self, tree: Path, changed: dict[str, str]) -> Callable[[str], FileFacts | None]:
         """Return a reader of facts, for files some of which are not as they are in the tree."""
@@ -201,7 +213,8 @@ def main() -> None:
         tree = code.of(case)
         index = code.index(tree)
         crash = crash_in(case, index)
-        known = gather(crash, code.facts_of(tree, case.get("source", {})), index)
+        read = code.facts_of(tree, case.get("source", {}))
+        known = gather(crash, read, index, find=partial(code.naming, tree))
         ours(crash, known)  # what is worked out once for a file is not measured
         began = time.process_time()
         guesses = ours(crash, known)

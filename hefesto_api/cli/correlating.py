@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.correlation_inputs import NearFinding
 
 COMMITS = 40  # of the newest that are looked through
+MOST_SEARCHED = 1 << 28  # bytes that are read to find who has a name
 SUFFIXES = frozenset((
     ".py", ".pyi", ".pyx", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".tsx", ".vue", ".svelte", ".java",
     ".kt", ".kts", ".scala", ".groovy", ".go", ".rs", ".rb", ".php", ".cs", ".fs", ".vb", ".c",
@@ -60,6 +63,31 @@ class Answer(NamedTuple):
         return {"correlation_id": None} | telling.told(alert, self.crash, self.ranking, self.findings, None)
 
 
+class Texts:
+    """The texts of a project's files, read when the first name is looked for."""
+
+    def __init__(self, tree: Tree, paths: Sequence[str]) -> None:
+        self._tree = tree
+        self._paths = paths
+
+    def naming(self, name: str) -> list[str]:
+        """Return the files in which a name stands as a word; none in a project too large to be searched."""
+        wanted, plain = re.compile(rb"\b%s\b" % re.escape(name.encode())), name.encode()
+        return [path for path, text in self._texts.items() if plain in text and wanted.search(text)]
+
+    @cached_property
+    def _texts(self) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        left = MOST_SEARCHED
+        for path in self._paths:
+            with suppress(InvalidFilePath):
+                found[path] = self._tree.read(path)
+                left -= len(found[path])
+            if left < 0:  # what is rare among some of the files says nothing
+                return {}
+        return found
+
+
 def correlate(
     text: str, repo: str, mappings: Sequence[tuple[str, str]], environ: Mapping[str, str]
 ) -> Answer:
@@ -72,7 +100,8 @@ def correlate(
         index = PathIndex(one.path for one in entries)
         crash = crash_of(trace, index, pairs)
         read: dict[str, bytes] = {}
-        code = gather(crash, lambda path: _facts(tree, path, read), index)
+        texts = Texts(tree, [one.path for one in entries])
+        code = gather(crash, lambda path: _facts(tree, path, read), index, find=texts.naming)
         crash = crash_of(trace, index, pairs, code)
         near = _findings(selection, code, environ)
         changes = _changes(open_history(selection.top), code)

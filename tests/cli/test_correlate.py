@@ -121,3 +121,14 @@ def test_nothing_is_written_into_the_tree(environ: dict[str, str], shop: Path) -
     before = sorted(shop.rglob("*"))
     run(environ, shop)
     assert sorted(shop.rglob("*")) == before
+
+
+def test_a_rare_name_in_the_message_leads_to_code_that_is_not_in_the_trace(
+    environ: dict[str, str], shop: Path
+) -> None:
+    (shop / "pay" / "terms.py").write_text("def load_terms(raw):\n    return {'grace_days': raw.days}\n")
+    (shop / "pay" / "cart.py").write_text("def due(terms):\n    return terms[NAMES[0]]\n")
+    trace = 'Traceback (most recent call last):\n  File "/srv/release/pay/cart.py", line 2, in due\n'
+    done = run(environ, shop, "--format", "json", text=f"{trace}KeyError: 'grace_days'\n")
+    named = [(one["file_path"], one["function_name"]) for one in json.loads(done.stdout)["suspect_functions"]]
+    assert ("pay/terms.py", "load_terms") in named

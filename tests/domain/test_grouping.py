@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 from hefesto_api.domain.alert import Cause, IncomingAlert, ReportedFrame
-from hefesto_api.domain.grouping import fingerprint, plain_function, plain_message, plain_place
+from hefesto_api.domain.grouping import (
+    fingerprint,
+    former_type,
+    grouped,
+    plain_function,
+    plain_message,
+    plain_place,
+    plain_type,
+)
 from hefesto_api.domain.traces import Frame
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +75,23 @@ def test_the_same_function_of_another_file_is_another_crash() -> None:
 
 def test_where_an_error_type_is_defined_does_not_matter() -> None:
     assert fingerprint(python(error="shop.errors.Lost")) == fingerprint(python(error="Lost"))
+
+
+def test_digits_of_an_error_type_are_of_its_name() -> None:
+    assert fingerprint(python(error="Http404")) != fingerprint(python(error="Http500"))
+    structured = [alert(error_type=one, frames=frames("load")) for one in ("ORA-00942", "ORA-01017")]
+    assert fingerprint(structured[0]) != fingerprint(structured[1])
+    words = [alert(error_type=one, error_message="no") for one in ("S3Error", "S4Error")]
+    assert fingerprint(words[0]) != fingerprint(words[1])
+
+
+def test_what_the_former_version_made_of_a_type_with_digits_is_still_known() -> None:
+    """Both were one then; where nothing changed there is nothing to look for."""
+    one, other = (grouped(python(error=name)) for name in ("Http404", "Http500"))
+    assert one.former is not None
+    assert one.former == other.former
+    assert one.former.fingerprint not in {one.fingerprint, other.fingerprint}
+    assert grouped(python()).former is None
 
 
 def test_functions_of_libraries_do_not_matter_beside_the_applications_own() -> None:
@@ -200,6 +225,42 @@ def test_what_differs_each_time_is_taken_out_of_a_message(text: str, plain: str)
 )
 def test_what_an_edit_or_a_build_changes_is_taken_out_of_a_name(name: str, plain: str) -> None:
     assert plain_function(name) == plain
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("Http404", "Http404"),
+        ("shop.v2.errors.Http404", "Http404"),
+        ("core::num::ParseInt2Error", "ParseInt2Error"),
+        ("2FAError", "2FAError"),
+        ("ORA-00942", "ORA-00942"),
+        ("SQLSTATE[42S02]", "SQLSTATE[42S02]"),
+        ("<class 'shop.errors.Http404'>", "Http404"),
+        ("Uncaught TypeError:", "TypeError"),
+        ("Order 91", "Order #"),
+        ("com.shop.Foo$1", "Foo"),
+        ("com.shop.Foo$1$2", "Foo"),
+        ("com.shop.Foo$1Local", "Local"),
+        ("com.shop.Foo$Inner2", "Inner2"),
+        ("com.shop.Foo$$Lambda$14/0x0000000800c03000", "Lambda"),
+        ("com.shop.Foo@1b6d35", "Foo"),
+        ("lambda#0x7f00112233", "lambda"),
+        ("#<Class:0x00007f00112233>", "#<Class>"),
+        ("<>f__AnonymousType12", "<>f__AnonymousType"),
+        ("class@anonymous\0/srv/shop/orders.php:7$0", "class@anonymous"),
+    ],
+)
+def test_of_a_types_name_only_what_names_nothing_is_left_out(name: str, plain: str) -> None:
+    assert plain_type(name) == plain
+
+
+@pytest.mark.parametrize(
+    "name", ["KeyError", "shop.errors.Lost", "Uncaught TypeError:", "*errors.errorString"]
+)
+def test_a_type_without_digits_is_named_as_before(name: str) -> None:
+    """Whoever had no digits in a type's name keeps every fingerprint."""
+    assert plain_type(name) == former_type(name)
 
 
 @pytest.mark.parametrize(

@@ -170,6 +170,13 @@ def test_renaming_a_function_changes_no_identity_within(module: str, seed: int) 
     )
 
 
+def test_a_method_that_starts_with_a_long_comment_is_known_in_a_renamed_class() -> None:
+    comment = "        # as often as it has to be said\n" * 14
+    source = f"class Old:\n    def run(self):\n{comment}        return self.first() or self.last()\n"
+    outcome = compare(source, source.replace("Old", "New"), {"New.run": "Old.run"})
+    assert [pair.known == pair.seen for pair in outcome.pairs] == [True]
+
+
 @relaxed
 @given(real_code)
 def test_a_comment_behind_a_finding_changes_no_identity(module: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from hefesto_api.domain.correlation import message
+from hefesto_api.domain.correlation import lookup, message
 from hefesto_api.domain.correlation.flow import HANDLER, RETURNED, Flow, follow, names_at, own_at
 from hefesto_api.domain.correlation.groups import unwrapped
 from hefesto_api.domain.correlation.program import WORD, Place, Program
@@ -39,6 +39,7 @@ INHERITED: Final = "inherited by its class"
 CALLER: Final = "calls it"
 OWNER: Final = "of the class named"
 NAMED: Final = "named in the message"
+USES: Final = "uses what the message names"
 SETS: Final = "sets what the line reads"
 DECORATES: Final = "decorates it"
 NESTED: Final = "around or within it"
@@ -48,8 +49,8 @@ RUNS_SQL = re.compile(
 )
 # The nearer of two relations is kept.
 ORDER: Final = (
-    TRACE, CAUSE, LINE, MADE, NESTED, READ, NAMED, SETS, OWNER, STEP, BEFORE, FAMILY, RETURNS, CALLER,
-    DECORATES, AFTER, SIBLING, INHERITED, NEIGHBOUR,
+    TRACE, CAUSE, LINE, MADE, NESTED, READ, NAMED, USES, SETS, OWNER, STEP, BEFORE, FAMILY, RETURNS,
+    CALLER, DECORATES, AFTER, SIBLING, INHERITED, NEIGHBOUR,
 )  # fmt: skip
 RANK: Final = {name: at for at, name in enumerate(ORDER)}
 
@@ -234,6 +235,8 @@ class Scene:
             if 0 < len(targets) <= 6:
                 for target in targets:
                     self.add(target, NAMED, 0, target.function.start_line, len(targets))
+        for facts, one, count, is_own in lookup.users(told, self.program.code.values()):
+            self.add(Place(facts.path, one), USES if is_own else OWNER, 0, one.start_line, count)
         for name in sorted({*told.words, *((told.owner,) if told.owner else ())}):
             for facts, owner in self.program.classes_named(name):
                 for method in self.program.methods(facts, owner):

@@ -154,6 +154,8 @@ def _error(
             yield "an error that is mostly made where it shows", 1.0
         if raises:
             yield "raises it itself", 1.0
+            if told.kind == message.OTHER:
+                yield "raises an error of its own kind", 1.0
             if CHECKING.match(function.name):
                 yield "a check that fails", 1.0
             if is_lookup(one, told):

@@ -74,8 +74,13 @@ SIGNATURE = re.compile(
     r"([\w.<>]+)\(\) (?:takes|got|missing|requires)|unexpected keyword argument|positional argument"
     r"|missing required argument|expected (?:exactly |at (?:least|most) )?\d+ arguments?\b"
 )
-MISSING = re.compile(r"has no attribute '(\w+)'|reading '(\w+)'|property '(\w+)'|undefined method [`'](\w+)'")
-OWNER = re.compile(r"(?:type object )?'(\w+)' object|type object '(\w+)'|module '([\w.]+)'")
+MISSING = re.compile(
+    r"has no attribute:? '?(\w+)'?|reading '(\w+)'|property '(\w+)'|undefined method [`'](\w+)'"
+)
+OWNER = re.compile(
+    r"(?:type object )?'(\w+)' object|type object '(\w+)'|module '([\w.]+)'"
+    r"|^(\w+)(?: object)? has no attribute"
+)
 CALLED = re.compile(r"([A-Za-z_][\w.<>]*)\(\)")
 # Words that messages are made of: they point to nothing.
 PLAIN: Final = frozenset(

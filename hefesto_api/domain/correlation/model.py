@@ -4,7 +4,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-MODEL_VERSION = "2"
+MODEL_VERSION = "3"
 
 
 class CrashFrame(Struct, frozen=True, kw_only=True):

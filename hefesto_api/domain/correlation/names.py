@@ -12,6 +12,7 @@ LONGEST: Final = 60
 SHORTEST: Final = 4  # letters of a name that another may be mistaken for
 
 if TYPE_CHECKING:
+    from hefesto_api.domain.code import FileFacts, FunctionFacts
     from hefesto_api.domain.correlation.candidates import Candidate, Scene
 
 
@@ -41,10 +42,13 @@ def words_shared(scene: Scene, one: Candidate, weights: dict[str, float]) -> flo
 
 
 def vocabulary(scene: Scene, one: Candidate) -> frozenset[str]:
-    """Return the names in a function and what its own name is made of, kept with its file."""
-    facts = scene.program.code[one.place.path]
+    """Return the names in a candidate and what its own name is made of."""
+    return words_of(scene.program.code[one.place.path], one.place.function)
+
+
+def words_of(facts: FileFacts, function: FunctionFacts) -> frozenset[str]:
+    """Return the names in a function of a file and what its own name is made of, kept with the file."""
     kept: dict[int, frozenset[str]] = facts.__dict__.setdefault("_vocabulary", {})
-    function = one.place.function
     found = kept.get(id(function))
     if found is None:
         words = {function.name, *function.parameters, *function.stores, *function.raises}

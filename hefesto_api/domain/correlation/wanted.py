@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from hefesto_api.domain.correlation import message, modules
+from hefesto_api.domain.correlation import lookup, message, modules
 from hefesto_api.domain.correlation.groups import unwrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from hefesto_api.domain.code import FileFacts
     from hefesto_api.domain.correlation.model import Crash
@@ -53,8 +53,13 @@ def gather(
     facts_of: Callable[[str], FileFacts | None],
     index: PathIndex | None = None,
     limit: int = MOST,
+    find: Callable[[str], Iterable[str]] | None = None,
 ) -> dict[str, FileFacts]:
-    """Collect the facts that `rank` wants: of the trace's files first, then of what they draw in."""
+    """Collect the facts that `rank` wants: of the trace's files first, then of what they draw in.
+
+    `find` returns the project's files in which a name stands as a word; with it, a few files beyond `limit`
+    come from what the message names.
+    """
     code: dict[str, FileFacts] = {}
     asked: set[str] = set()
     for _ in range(3):
@@ -63,6 +68,11 @@ def gather(
                 asked.add(path)
                 if (facts := facts_of(path)) is not None:
                     code[path] = facts
+    for path in lookup.files_naming(message.read(unwrapped(crash)), find) if find and code else ():
+        if path not in asked:
+            asked.add(path)
+            if (facts := facts_of(path)) is not None:
+                code[path] = facts
     return code
 
 

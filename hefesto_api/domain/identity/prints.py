@@ -11,6 +11,7 @@ from hefesto_api.domain.finding import Detection, Group
 VERSION = 2
 
 _REACH = 12  # lines looked at to find the neighbours, or a signature under its decorators
+_LONG_COMMENT = 60  # lines between a signature and the first code of the body
 _STATEMENT = 6  # lines of a statement that are hashed; a longer span is a block
 _BODY = 12  # characters the beginning of a body needs before it may identify a function
 _DISTINCT = 12  # characters a statement needs before it may identify a finding on its own
@@ -107,7 +108,18 @@ class _Page:
         return nearest
 
     def beginning(self, index: int) -> str:
-        """Return the significant lines of what a function starts with, its further parameters too."""
+        """Return the significant lines of what a function starts with, its further parameters too.
+
+        Those behind a long comment, where it starts with one.
+        """
+        near = self._significant_from(index)
+        if near:
+            return near
+        beyond = range(index + _REACH, min(len(self.lines), index + _LONG_COMMENT))
+        first = next((at for at in beyond if self.significant(at)), None)
+        return "" if first is None else self._significant_from(first)
+
+    def _significant_from(self, index: int) -> str:
         stop = min(len(self.lines), index + _REACH)
         return "\n".join(filter(None, map(self.significant, range(index, stop))))
 
