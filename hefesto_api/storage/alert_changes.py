@@ -8,10 +8,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hefesto_api.domain import clock, grouping
+from hefesto_api.domain import clock
 from hefesto_api.domain.alert import IncomingAlert
+from hefesto_api.domain.grouping import Grouped
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alert_history, alert_rules
+from hefesto_api.storage import alert_history
 from hefesto_api.storage import alerts as all_alerts
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.alerts import ACKNOWLEDGED, PENDING, RESOLVED, AlertRecord, alerts
@@ -82,7 +83,7 @@ def _days(seconds: int) -> str:
     return f"{seconds / 86400:.1f} days"
 
 
-def end(session: Session, project_id: str, incoming: IncomingAlert, fingerprint: str) -> str | None:
+def end(session: Session, project_id: str, incoming: IncomingAlert, found: Grouped) -> str | None:
     """Take the sender's word that a trouble is over; return the id of the alert that this resolved.
 
     An alert that several of the sender's groups tell of is over with the last of them. Without a group it
@@ -95,20 +96,14 @@ def end(session: Session, project_id: str, incoming: IncomingAlert, fingerprint:
             return None
     else:
         alert_id = deliveries.told_of(session, project_id, incoming)
-        alert_id = alert_id or all_alerts.open_of(
-            session, project_id, _target(session, project_id, incoming, fingerprint)
-        )
+        target = all_alerts.target_of(session, project_id, found)
+        alert_id = alert_id or all_alerts.open_of(session, project_id, target)
     if alert_id is None:
         return None
     now = clock.now()
     ended = min(incoming.timestamp or now, now)
     done = _resolve(session, alert_id, ended, None, None, f"Resolved, as {incoming.source} says.")
     return alert_id if done else None
-
-
-def _target(session: Session, project_id: str, incoming: IncomingAlert, fingerprint: str) -> str:
-    traits = grouping.grouped(incoming).traits
-    return alert_rules.target(session, project_id, fingerprint, traits)
 
 
 def _resolve(

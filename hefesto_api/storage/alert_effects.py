@@ -11,7 +11,7 @@ from hefesto_api.domain.alert import AlertState, IncomingAlert, IncomingDeployme
 from hefesto_api.storage import alert_changes, alerts, deployments, generations, jobs, projects
 
 if TYPE_CHECKING:
-    from hefesto_api.domain.grouping import Traits
+    from hefesto_api.domain.grouping import Grouped
     from hefesto_api.storage.alert_homes import Home, Homes
     from hefesto_api.storage.base import Session
 
@@ -23,8 +23,7 @@ class Planned(Struct, frozen=True):
 
     item: IncomingAlert | IncomingDeployment
     home: Home
-    fingerprint: str = ""
-    traits: Traits | None = None
+    found: Grouped | None = None
 
 
 class Effect(Struct, frozen=True):
@@ -42,8 +41,7 @@ def plan(item: IncomingAlert | IncomingDeployment, home: Home, homes: Homes) -> 
     """Work out, before a transaction, what takes long: an alert's fingerprint."""
     if isinstance(item, IncomingDeployment):
         return Planned(item, home)
-    found = grouping.grouped(item, homes.is_ours(home))
-    return Planned(item, home, found.fingerprint, found.traits)
+    return Planned(item, home, grouping.grouped(item, homes.is_ours(home)))
 
 
 def carry_out(session: Session, planned: list[Planned]) -> list[Effect]:
@@ -72,12 +70,11 @@ def _one(session: Session, planned: Planned, project_id: str) -> Effect:
     item = planned.item
     if isinstance(item, IncomingDeployment):
         return _deployed(session, project_id, item)
+    found = planned.found or grouping.grouped(item)
     if item.state is AlertState.RESOLVED:
-        ended = alert_changes.end(session, project_id, item, planned.fingerprint)
+        ended = alert_changes.end(session, project_id, item, found)
         return Effect("resolved", ended, "resolved") if ended else Effect("unknown", None)
-    recorded = alerts.record(
-        session, project_id, item, planned.fingerprint, traits=planned.traits, announced=False
-    )
+    recorded = alerts.record(session, project_id, item, found.fingerprint, found=found, announced=False)
     if recorded.is_repeat_delivery:
         return Effect("repeated", recorded.alert_id)
     if not recorded.is_new:

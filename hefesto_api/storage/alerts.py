@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from hefesto_api.domain import clock, grouping, ids
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
-from hefesto_api.domain.grouping import Traits
+from hefesto_api.domain.grouping import Grouped
 from hefesto_api.storage import alert_deliveries as deliveries
 from hefesto_api.storage import alert_history, alert_occurrences, alert_rules, maintenance_windows, outbox
 from hefesto_api.storage.alert_history import HistoryEntry
@@ -155,13 +155,13 @@ def record(
     *,
     now: datetime | None = None,
     announced: bool = True,
-    traits: Traits | None = None,
+    found: Grouped | None = None,
 ) -> Recorded:
     """Keep a firing alert: a new row, one more occurrence of an open one, or (told before) nothing.
 
     Writes the history of a new one and, unless the caller does it (`announced` False, for events belong
     late in a transaction), its event: `alert.created`, or `alert.repeated` of what `is_told`. Queues nothing.
-    `traits` are found when not given.
+    `found` is all that grouping made of it, worked out here when not given.
     """
     moment = now or clock.now()
     made_id = ids.new_id()
@@ -171,8 +171,8 @@ def record(
         if _window(session, project_id, incoming, moment) is None:
             leave_maintenance(session, known[0], moment)
         return Recorded(known[0], is_new=False, is_repeat_delivery=True)
-    seen = traits or grouping.grouped(incoming).traits
-    target = alert_rules.target(session, project_id, fingerprint, seen)
+    seen = structs.replace(found or grouping.grouped(incoming), fingerprint=fingerprint)
+    target = target_of(session, project_id, seen)
     window = _window(session, project_id, incoming, moment)
     row = new_row(project_id, incoming, target, made_id, moment)
     row |= {"maintenance_id": window, "told_at": moment}
@@ -181,9 +181,9 @@ def record(
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
     deliveries.fired(session, project_id, incoming, alert_id)
-    told = alert_occurrences.told(incoming, fingerprint, seen)
+    told = alert_occurrences.told(incoming, fingerprint, seen.traits)
     alert_occurrences.add(session, project_id, alert_id, told, moment)
-    is_regression = is_new and _begin(session, alert_id, moment)
+    is_regression = is_new and _begin(session, alert_id, moment, seen.former)
     begins_anew = kept_quiet is not None and window is None and leave_maintenance(session, alert_id, moment)
     is_told = not is_new and not begins_anew and _is_due(session, alert_id, told_at, moment)
     if announced and (is_new or is_told):
@@ -224,6 +224,21 @@ def open_of(session: Session, project_id: str, fingerprint: str) -> str | None:
     """Return the id of the open alert of a fingerprint."""
     found: str | None = session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
     return found
+
+
+def target_of(session: Session, project_id: str, found: Grouped) -> str:
+    """Return the fingerprint of the alert that something goes to, by people's decisions and what is open.
+
+    What the former version of grouping made one stays one while it is open, and where people decided about
+    it; what begins anew begins under the fingerprint of now.
+    """
+    target = alert_rules.target(session, project_id, found.fingerprint, found.traits)
+    former = found.former
+    if former is None or target != found.fingerprint or open_of(session, project_id, target) is not None:
+        return target
+    old = alert_rules.target(session, project_id, former.fingerprint, former.traits)
+    was_decided = old != former.fingerprint
+    return old if was_decided or open_of(session, project_id, old) is not None else target
 
 
 def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
@@ -297,9 +312,10 @@ def new_row(
     }
 
 
-def _begin(session: Session, alert_id: str, moment: datetime) -> bool:
-    """Write down that an alert is new; tell whether it is a regression."""
-    found = session.execute(_BEFORE, {"of_id": alert_id}).first()
+def _begin(session: Session, alert_id: str, moment: datetime, former: Grouped | None) -> bool:
+    """Write down that an alert is new; tell whether it is a regression, also of what was grouped formerly."""
+    values = {"of_id": alert_id, "former": former.fingerprint if former else None}
+    found = session.execute(_BEFORE, values).first()
     if found is None:
         told = HistoryEntry(alert_id, moment, "created", None, "Seen for the first time.")
         alert_history.add(session, told)
@@ -368,7 +384,10 @@ _BEFORE = (
     sa.select(_former.c.id, _former.c.proof)
     .join(
         _this,
-        sa.and_(_this.c.project_id == _former.c.project_id, _this.c.fingerprint == _former.c.fingerprint),
+        sa.and_(
+            _this.c.project_id == _former.c.project_id,
+            _former.c.fingerprint.in_([_this.c.fingerprint, sa.bindparam("former", type_=Text)]),
+        ),
     )
     .where(_this.c.id == sa.bindparam("of_id"), _former.c.id != _this.c.id)
     .order_by(_former.c.id.desc())

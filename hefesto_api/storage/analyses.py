@@ -149,6 +149,9 @@ _INPUTS = (
     .where(analysis_inputs.c.analysis_id == sa.bindparam("analysis_id"))
     .order_by(analysis_inputs.c.seq)
 )
+_HAS_INPUTS = (
+    sa.select(sa.literal(1)).where(analysis_inputs.c.analysis_id == sa.bindparam("analysis_id")).limit(1)
+)
 _BATCH = sa.select(batches).where(batches.c.id == sa.bindparam("id"))
 _OF_BATCH = (
     sa.select(analyses)
@@ -287,8 +290,13 @@ def inputs(session: Session, analysis_id: str) -> list[tuple[str, bytes]]:
 
 
 def drop_inputs(session: Session, analysis_id: str) -> None:
-    """Forget the content that was sent along."""
-    session.execute(sa.delete(analysis_inputs).where(analysis_inputs.c.analysis_id == analysis_id))
+    """Forget the content that was sent along, if any was.
+
+    It is looked for first: to tell what else goes with deleted rows, every table's module is imported, which
+    took a fifth of the command's time on a tree that had not changed.
+    """
+    if session.execute(_HAS_INPUTS, {"analysis_id": analysis_id}).first() is not None:
+        session.execute(sa.delete(analysis_inputs).where(analysis_inputs.c.analysis_id == analysis_id))
 
 
 def create_batch(

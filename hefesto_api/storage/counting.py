@@ -7,7 +7,12 @@ in the midst of it, by two transactions that also wait for each other's findings
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hefesto_api.domain.quality import WEIGHTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 STANDING = "('open', 'acknowledged')"
 LOCK = 0x636F756E7473  # "counts" in ASCII
@@ -16,13 +21,18 @@ _KEYS = {
     "daily_counts": "project_id, day, analyzer, severity",
     "file_counts": "project_id, file_path",
     "line_counts": "project_id, branch, day",
+    "finding_totals": "status, severity, analyzer, rule_id, reason",
+    "daily_totals": "day, analyzer, severity",
 }
 _NUMBERS = {
     "finding_counts": ("findings", "certainty"),
     "daily_counts": ("opened", "resolved", "change", "certainty"),
     "file_counts": ("critical", "high", "medium", "low", "weight"),
     "line_counts": ("lines",),
+    "finding_totals": ("findings", "certainty"),
+    "daily_totals": ("opened", "resolved", "change", "certainty"),
 }
+_TOTALS = {"finding_counts": "finding_totals", "daily_counts": "daily_totals"}
 # Sums of whole numbers stay exact however often something is added and taken away.
 _CERTAINTY = "CAST(round({row}.confidence * 1000) AS INTEGER)"
 _COUNTED_COLUMNS = (
@@ -139,21 +149,55 @@ def _finding_changes(dialect: str) -> dict[str, list[str]]:
     return {"insert": _on_insert(dialect), "update": _on_update(dialect), "delete": _on_delete(dialect)}
 
 
+def _total_changes(table: str) -> dict[str, list[str]]:
+    """Return what the totals of all projects do when a count of one changes, or goes with its project."""
+    total, numbers = _TOTALS[table], _NUMBERS[table]
+
+    def add(row: str, differences: list[str]) -> list[str]:
+        keys = ", ".join(f"{row}.{key}" for key in _KEYS[total].split(", "))
+        # WHERE: without it SQLite takes the words that follow for a join's.
+        return [upsert(total, f"SELECT {keys}, {', '.join(differences)} WHERE true")]
+
+    return {
+        "insert": add("NEW", [f"NEW.{name}" for name in numbers]),
+        "update": add("NEW", [f"NEW.{name} - OLD.{name}" for name in numbers]),
+        "delete": add("OLD", [f"-OLD.{name}" for name in numbers]),
+    }
+
+
 _TABLES = {
     "findings": (_finding_changes, _COUNTED_COLUMNS),
     "project_files": (_line_changes, ("content_id",)),
 }
-NAMES = {f"{table}_counted_{event}": table for table in _TABLES for event in ("insert", "update", "delete")}
+NAMES = {
+    f"{table}_counted_{event}": table
+    for table in (*_TABLES, *_TOTALS)
+    for event in ("insert", "update", "delete")
+}
 
 
 def statements(dialect: str) -> list[str]:
-    """Return the statements that make the triggers."""
-    made = []
-    for table, (changes, columns) in _TABLES.items():
-        for event, body in changes(dialect).items():
-            write = _sqlite if dialect == "sqlite" else _postgresql
-            made += write(table, event, body, columns)
-    return made
+    """Return the statements that make the triggers that count for each project."""
+    return [
+        statement
+        for table, (changes, columns) in _TABLES.items()
+        for statement in _made(dialect, table, changes(dialect), columns)
+    ]
+
+
+def total_statements(dialect: str) -> list[str]:
+    """Return the statements that make the triggers that add up over all projects."""
+    return [
+        statement
+        for table in _TOTALS
+        for statement in _made(dialect, table, _total_changes(table), _NUMBERS[table])
+    ]
+
+
+def _made(dialect: str, table: str, changes: dict[str, list[str]], columns: tuple[str, ...]) -> Iterator[str]:
+    write = _sqlite if dialect == "sqlite" else _postgresql
+    for event, body in changes.items():
+        yield from write(table, event, body, columns)
 
 
 def _event(event: str, columns: tuple[str, ...]) -> str:

@@ -6,18 +6,17 @@ import os
 import threading
 import time
 import weakref
-from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
 
 from hefesto_api.domain import audit
-from hefesto_api.domain.errors import HefestoError, StorageError, UsageError
-from hefesto_api.storage import generations, postgresql, sqlite
+from hefesto_api.domain.errors import StorageError, UsageError
+from hefesto_api.storage import generations, postgresql, sqlite, testimony
 from hefesto_api.storage.base import QUEUED, RINGS, Session
-from hefesto_api.storage.fairlock import FairLock
+from hefesto_api.storage.doors import Doors, driver
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -32,16 +31,6 @@ _LOOK_AGAIN = 0.002  # seconds
 # After these SQLite's connections are made anew: one that was opened while the file could not be written
 # stays as it is for ever, and one of a file that was replaced goes on with the old one.
 _RENEWING = frozenset({"damaged", "io_error", "read_only", "unreachable"})
-
-
-class Witness(Protocol):
-    """Who writes the audit log (`storage.audit`)."""
-
-    def prepare(self) -> None:
-        """Do what cannot be done within a transaction; called before each."""
-
-    def append(self, session: Session, actor: audit.Actor, notes: Sequence[audit.Note]) -> None:
-        """Write what was done, in its transaction; what this raises undoes it."""
 
 
 class Observer(Protocol):
@@ -65,7 +54,7 @@ class Database:
 
     def __init__(self, url: sa.URL, *, connections: int = 8, patience: float = 10) -> None:
         self.url = url
-        self.witness: Witness | None = None
+        self.witness: testimony.Witness | None = None
         self.observer: Observer | None = None
         self.was_refused = False  # whether SQLite's files can be written is looked at before the next write
         self.met_damage = False  # a statement was told that the file is damaged (`storage.integrity`)
@@ -75,7 +64,7 @@ class Database:
         self._connections = connections
         self._patience = patience
         self._opening = threading.Lock()
-        self._doors: _Doors | None = None
+        self._doors: Doors | None = None
         _all.add(self)
 
     def __repr__(self) -> str:
@@ -92,7 +81,7 @@ class Database:
             doors = self._open()
             session = doors.take_reader()
             try:
-                _driver(session).execute("BEGIN")
+                driver(session).execute("BEGIN")
                 yield session
             except BaseException:
                 session.close()
@@ -115,14 +104,16 @@ class Database:
             self.witness.prepare()
         with audit.transaction() as act:
             with self._observed(durable=durable) as session:
-                before = self._changes(session)
+                before = testimony.changes(session)
                 for name in (RINGS, QUEUED):  # what was rolled back on this connection told nobody anything
                     session.info.pop(name, None)
                 generations.begin(session)
                 yield session
-                notes = self._due(session, act, before) if witnessed or act.notes else []
-                if notes:
-                    self._testify(session, act, notes)
+                notes = list(act.notes)
+                if self.witness is not None and (witnessed or notes):
+                    notes = testimony.due(session, act, before)
+                if self.witness is not None and notes:
+                    testimony.testify(self.witness, session, act, notes)
                 generations.move(session)  # the last of all: from here on it waits for nobody
                 rings = session.info.pop(RINGS, False)
                 queued = session.info.pop(QUEUED, ())
@@ -165,7 +156,7 @@ class Database:
     def _writing(self, *, durable: bool) -> Iterator[Session]:
         if self.is_sqlite:
             with self._turn(), self._open().writer.connect() as session:
-                _driver(session).execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+                driver(session).execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
                 self._begin_to_write(session)
                 yield session
                 session.commit()
@@ -175,32 +166,6 @@ class Database:
                     session.exec_driver_sql("SET LOCAL synchronous_commit = off")
                 yield session
                 postgresql.commit(session)
-
-    def _due(self, session: Session, act: audit.Act, before: int) -> list[audit.Note]:
-        """Return what the audit log must tell of a transaction: its notes, else that it changes something."""
-        if self.witness is None or act.notes or act.told or act.otherwise is None:
-            return list(act.notes)
-        return [act.otherwise()] if self._has_changed(session, before) else []
-
-    def _testify(self, session: Session, act: audit.Act, notes: list[audit.Note]) -> None:
-        """Have the notes written; raises StorageError, which undoes what they tell of."""
-        if self.witness is None:
-            return
-        try:
-            self.witness.append(session, act.who(), notes)
-        except HefestoError as error:
-            message = "The change was not made: it could not be written to the audit log."
-            reason = error.details.get("reason", "failed")
-            raise StorageError(message, service="audit", reason=reason) from error
-
-    def _changes(self, session: Session) -> int:
-        """Return how many rows SQLite's connection has changed so far."""
-        return int(_driver(session).total_changes) if self.is_sqlite else 0
-
-    def _has_changed(self, session: Session, before: int) -> bool:
-        if self.is_sqlite:
-            return self._changes(session) != before
-        return bool(session.exec_driver_sql("SELECT pg_current_xact_id_if_assigned() IS NOT NULL").scalar())
 
     @contextmanager
     def schema(self) -> Iterator[Session]:
@@ -212,7 +177,7 @@ class Database:
                 _move_everything(session)
             return
         with self._turn(), self._open().writer.connect() as session:
-            _driver(session).execute("PRAGMA foreign_keys=OFF")
+            driver(session).execute("PRAGMA foreign_keys=OFF")
             session.exec_driver_sql("BEGIN IMMEDIATE")
             try:
                 yield session
@@ -267,16 +232,16 @@ class Database:
         between its stages: others waited for half a second and more.
         """
         session.begin()
-        driver = _driver(session)
+        connection = driver(session)
         until = time.monotonic() + self._patience
-        driver.execute("PRAGMA busy_timeout=0")
+        connection.execute("PRAGMA busy_timeout=0")
         try:
-            while sqlite.is_taken(driver, "BEGIN IMMEDIATE") and time.monotonic() < until:
+            while sqlite.is_taken(connection, "BEGIN IMMEDIATE") and time.monotonic() < until:
                 time.sleep(_LOOK_AGAIN)
-            if not driver.in_transaction:
+            if not connection.in_transaction:
                 session.exec_driver_sql("BEGIN IMMEDIATE")  # says what is wrong, in the words of the domain
         finally:
-            driver.execute(f"PRAGMA busy_timeout={self._patience * 1000:.0f}")
+            connection.execute(f"PRAGMA busy_timeout={self._patience * 1000:.0f}")
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -288,11 +253,11 @@ class Database:
         finally:
             turn.release()
 
-    def _open(self) -> _Doors:
+    def _open(self) -> Doors:
         doors = self._doors
         if doors is None:
             with self._opening:
-                doors = self._doors = self._doors or _Doors(self.url, self._connections, self._patience)
+                doors = self._doors = self._doors or Doors(self.url, self._connections, self._patience)
         return doors
 
     def forget(self) -> None:
@@ -301,89 +266,6 @@ class Database:
             _inherited.append(self._doors)
         self._opening = threading.Lock()
         self._doors = None
-
-
-class _Doors:
-    """The engines of one process."""
-
-    def __init__(self, url: sa.URL, connections: int, patience: float) -> None:
-        self.pid = os.getpid()
-        self.turn = FairLock()
-        self._watch_lock = threading.Lock()
-        self._watching: Any = None
-        self._watchers = 0
-        self._idle: deque[Session] = deque()
-        self._most_idle = connections
-        if url.get_backend_name() == "sqlite":
-            sqlite.create_file(url)
-            self.readers = sqlite.engine(url, readers=connections, patience=patience)
-            self.writer = sqlite.engine(url, readers=None, patience=patience)
-        else:
-            self.writer = postgresql.engine(url, connections, patience)
-            self.readers = postgresql.readers(self.writer)
-        generations.watch(self.writer)
-
-    def take_reader(self) -> Session:
-        """Return a session of SQLite's readers, kept open: the pool took longer than the queries."""
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return self.readers.connect()
-
-    def give_back(self, session: Session) -> None:
-        """End what a reader sees, and keep it for the next."""
-        if session.in_transaction():
-            session.rollback()
-        else:
-            _driver(session).rollback()
-        if len(self._idle) < self._most_idle:
-            self._idle.append(session)
-        else:
-            session.close()
-
-    def data_version(self) -> str:
-        if self.writer.dialect.name == "postgresql":
-            with self.readers.connect() as session:
-                return str(session.exec_driver_sql("SELECT pg_current_snapshot()::text").scalar_one())
-        with self._watch_lock:  # the number only compares within one connection, so it has its own
-            if self._watching is None:
-                self._watching = self.readers.raw_connection()
-                self._watching.detach()
-                self._watchers += 1
-            found = self._watching.dbapi_connection.execute("PRAGMA data_version").fetchone()[0]
-            return f"{self._watchers} {found}"
-
-    def generation_mark(self) -> str:
-        """As `data_version`; on PostgreSQL it is one row, read through a connection of its own."""
-        if self.writer.dialect.name == "sqlite":
-            return self.data_version()
-        with self._watch_lock:
-            for attempt in range(2):
-                try:
-                    if self._watching is None:
-                        self._watching = self.writer.raw_connection()
-                        self._watching.detach()
-                        self._watching.dbapi_connection.autocommit = True
-                    driver = self._watching.dbapi_connection
-                    row = driver.execute(generations.HEAD_VALUE, prepare=True).fetchone()
-                except self.writer.dialect.loaded_dbapi.Error as error:
-                    self._watching = None  # its server went away; another connection may find it again
-                    if attempt:
-                        message = "The database cannot be reached."
-                        raise StorageError(message, service="database", reason="unreachable") from error
-                else:
-                    return str(row[0]) if row else "none"
-        return ""
-
-    def close(self) -> None:
-        with self._watch_lock:
-            if self._watching is not None:
-                self._watching.close()
-                self._watching = None
-        while self._idle:
-            self._idle.pop().close()
-        self.readers.dispose()
-        self.writer.dispose()
 
 
 def open_database(url: str, *, connections: int = 8, patience: float = 10) -> Database:
@@ -416,12 +298,8 @@ def _move_everything(session: Session) -> None:
         generations.move_to(session, [(generations.EVERYTHING, "")])
 
 
-def _driver(session: Session) -> Any:
-    return session.connection.dbapi_connection
-
-
 _all: weakref.WeakSet[Database] = weakref.WeakSet()
-_inherited: list[_Doors] = []  # kept, since dropping them would close the parent's files in the child
+_inherited: list[Doors] = []  # kept, since dropping them would close the parent's files in the child
 
 
 def _before_fork() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import sqlalchemy as sa
 from msgspec import Struct
 
 from hefesto_api.domain.finding import Severity
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Session
-from hefesto_api.storage.findings import FindingRecord, findings
+from hefesto_api.storage.finding_details import DetailedFinding
+from hefesto_api.storage.findings import findings
 
-LOOKED_AT = 2_000  # of the project's open findings, the latest: the answer costs the same in a large project
+LOOKED_AT = 2_000
+"""Of a project's open findings of each severity, the latest: the answer costs the same in a large project."""
 MOST = 200
 _f = findings.c
 
@@ -28,23 +29,15 @@ class Relative(Struct, frozen=True):
     prints: bytes
 
 
-def candidates(session: Session, record: FindingRecord) -> list[Relative]:
+def candidates(session: Session, one: DetailedFinding) -> list[Relative]:
     """Return findings of the same rule: those of the same file, and the latest open ones of the project."""
+    values = {name: getattr(one, name) for name in ("project_id", "branch", "file_path", "rule_id")}
     found: dict[str, Relative] = {}
     for statement in (_SAME_FILE, _SAME_PROJECT):
-        for row in session.execute(statement, _values(record)):
-            found.setdefault(row.id, Relative(*row))
-    found.pop(record.id, None)
+        for row in hot.fetch(session, statement, values):
+            found.setdefault(row[0], Relative(*row))
+    found.pop(one.id, None)
     return list(found.values())
-
-
-def _values(record: FindingRecord) -> dict[str, Any]:
-    return {
-        "project_id": record.project_id,
-        "branch": record.branch,
-        "file_path": record.file_path,
-        "rule_id": record.rule_id,
-    }
 
 
 _COLUMNS = [_f[name] for name in Relative.__struct_fields__]
@@ -61,25 +54,19 @@ _SAME_FILE = (
     .limit(MOST)
 )
 # The latest of each severity are a range of an index, which has the rule too: no row is read for the others.
-_OPEN = sa.union_all(
-    *(
-        sa.select(_f.id, _f.last_seen, _f.rule_id)
-        .where(
-            _f.project_id == sa.bindparam("project_id"),
-            _f.status == "open",
-            _f.severity_rank == severity.rank,
-        )
-        .order_by(_f.last_seen.desc(), _f.id.desc())
-        .limit(LOOKED_AT)
-        .subquery()
-        .select()
-        for severity in Severity
+_LATEST = [
+    sa.select(_f.id, _f.rule_id)
+    .where(
+        _f.project_id == sa.bindparam("project_id"),
+        _f.status == "open",
+        _f.severity_rank == severity.rank,
     )
-)
-_LATEST = (
-    _OPEN.order_by(_OPEN.selected_columns.last_seen.desc(), _OPEN.selected_columns.id.desc())
+    .order_by(_f.last_seen.desc(), _f.id.desc())
     .limit(LOOKED_AT)
     .subquery()
+    for severity in Severity
+]
+_LIKE_IT = sa.union_all(
+    *(sa.select(latest.c.id).where(latest.c.rule_id == sa.bindparam("rule_id")) for latest in _LATEST)
 )
-_LIKE_IT = sa.select(_LATEST.c.id).where(_LATEST.c.rule_id == sa.bindparam("rule_id"))
 _SAME_PROJECT = sa.select(*_COLUMNS).where(_f.id.in_(_LIKE_IT)).limit(MOST)

@@ -46,7 +46,8 @@ MACHINERY = ""
 _TABLES = {
     "findings": (
         "findings", "finding_history", "finding_links", "finding_counts", "daily_counts", "file_counts",
-        "line_counts", "project_files", "contents", "functions", "code_facts",
+        "line_counts", "finding_totals", "daily_totals", "project_files", "contents", "functions",
+        "code_facts",
     ),
     "alerts": (
         "alerts", "alert_history", "alert_occurrences", "alert_samples", "alert_rules", "alert_groups",

@@ -26,7 +26,8 @@ class _Prepared(NamedTuple):
     """A statement as the driver takes it: its values by place, or by name where `positional` is false."""
 
     sql: str
-    binds: tuple[tuple[str, Processor | None], ...]
+    names: tuple[str, ...]  # one may stand in many places: a page is read from up to a hundred ranges
+    processors: tuple[tuple[str, Processor | None], ...]  # of each name once
     fixed: dict[str, Any]  # the values that the statement itself brings
     positional: bool
 
@@ -60,17 +61,19 @@ def change(session: Session, statement: sa.Insert | sa.Update, values: Mapping[s
 
 def _bound(ready: _Prepared, values: Mapping[str, Any]) -> Any:
     values = {**values, **ready.fixed} if ready.fixed else values
-    found = [(name, values[name] if bind is None else bind(values[name])) for name, bind in ready.binds]
-    return tuple(value for _, value in found) if ready.positional else dict(found)
+    given = {name: values[name] if bind is None else bind(values[name]) for name, bind in ready.processors}
+    return tuple(map(given.__getitem__, ready.names)) if ready.positional else given
 
 
 @lru_cache(maxsize=1024)
 def _prepared(statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dialect) -> _Prepared:
     compiled = cast("Any", statement.compile(dialect=dialect))
-    names = compiled.positiontup if compiled.positional else compiled.binds
-    binds = tuple((name, _processor(compiled.binds[name].type, dialect)) for name in names)
+    names = tuple(compiled.positiontup if compiled.positional else compiled.binds)
+    processors = tuple(
+        (name, _processor(compiled.binds[name].type, dialect)) for name in dict.fromkeys(names)
+    )
     fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
-    return _Prepared(compiled.string, binds, fixed, compiled.positional)
+    return _Prepared(compiled.string, names, processors, fixed, compiled.positional)
 
 
 def _processor(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Processor | None:

@@ -3,6 +3,7 @@
 Triggers keep them (`storage.counting`), in the transaction that changes the findings; on PostgreSQL at
 its end. A finding stands while its status is open or acknowledged. `certainty` is the sum of confidences,
 `weight` that of the weights (see `domain.quality`), both in thousandths. Days are UTC, as 2026-01-31.
+What is asked of all projects together is answered from totals, which follow the counts by triggers, too.
 """
 
 from __future__ import annotations
@@ -69,13 +70,34 @@ line_counts = sa.Table(
     sqlite_with_rowid=False,
 )
 
+finding_totals = sa.Table(
+    "finding_totals",
+    metadata,
+    *map(_key, ("status", "severity", "analyzer", "rule_id", "reason")),
+    *map(_number, ("findings", "certainty")),
+    sqlite_with_rowid=False,
+)
+
+daily_totals = sa.Table(
+    "daily_totals",
+    metadata,
+    *map(_key, ("day", "analyzer", "severity")),
+    *map(_number, ("opened", "resolved", "change", "certainty")),
+    sqlite_with_rowid=False,
+)
+
 TABLES = (finding_counts, daily_counts, file_counts, line_counts)
+TOTALS = {finding_counts: finding_totals, daily_counts: daily_totals}
 
 
 def are_right(session: Session) -> bool:
-    """Tell whether the counts are those of the findings: two readings of indexes, no row is touched."""
-    counted, found = (set(session.execute(statement).fetchall()) for statement in _BOTH)
-    return counted == found
+    """Tell whether the counts are those of the findings, and the totals theirs; no finding is touched."""
+    alike = (_BOTH, *_OVER_ALL)
+    return all(_answer(session, counted) == _answer(session, found) for counted, found in alike)
+
+
+def _answer(session: Session, statement: sa.Select[Any]) -> set[Any]:
+    return set(session.execute(statement).fetchall())
 
 
 def _by_status(table: Any, number: Any) -> sa.Select[Any]:
@@ -84,25 +106,55 @@ def _by_status(table: Any, number: Any) -> sa.Select[Any]:
     return sa.select(*keys, total).group_by(*keys).having(total != 0)
 
 
+def _over_all(table: sa.Table, like: sa.Table) -> sa.Select[Any]:
+    """Return what counts, or totals, say of all projects, in the columns of the totals."""
+    keys = [table.c[column.name] for column in like.primary_key]
+    numbers = [
+        sa.cast(sa.func.sum(table.c[column.name]), sa.BigInteger)
+        for column in like.columns
+        if not column.primary_key
+    ]
+    # A total that came to nothing again says what no row would say.
+    return sa.select(*keys, *numbers).group_by(*keys).having(sa.or_(*(number != 0 for number in numbers)))
+
+
 _BOTH = (
     _by_status(finding_counts, sa.func.sum(finding_counts.c.findings)),
     _by_status(findings, sa.func.count()),
 )
+_OVER_ALL = [(_over_all(table, total), _over_all(total, total)) for table, total in TOTALS.items()]
 
 
 def rebuild(session: Session) -> None:
-    """Count everything anew.
+    """Count everything anew; the totals follow by their triggers."""
+    _alone(session)
+    for table in (*TABLES, *TOTALS.values()):
+        session.execute(sa.delete(table))
+    count(session)
+
+
+def add_up(session: Session) -> None:
+    """Fill the totals, which are empty, from the counts."""
+    for table, total in TOTALS.items():
+        names = [column.name for column in total.columns]
+        session.execute(sa.insert(total).from_select(names, _over_all(table, total)))
+
+
+def count(session: Session) -> None:
+    """Count everything into rollups that are empty.
 
     Of a finding's days only the latest change is on record, so that one which came back since it was
     first seen counts as standing all the while.
     """
+    _alone(session)
+    for statement in _counted(session.dialect.name):
+        session.exec_driver_sql(statement)
+
+
+def _alone(session: Session) -> None:
     if session.dialect.name == "postgresql":
         session.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
         session.exec_driver_sql("LOCK TABLE findings, project_files IN SHARE MODE")
-    for table in TABLES:
-        session.execute(sa.delete(table))
-    for statement in _counted(session.dialect.name):
-        session.exec_driver_sql(statement)
 
 
 def _counted(dialect: str) -> list[str]:

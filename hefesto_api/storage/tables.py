@@ -35,7 +35,14 @@ from hefesto_api.storage.oauth_clients import oauth_clients
 from hefesto_api.storage.oauth_grants import oauth_codes, oauth_grants, oauth_refresh_tokens
 from hefesto_api.storage.outbox import outbox
 from hefesto_api.storage.projects import projects
-from hefesto_api.storage.rollups import daily_counts, file_counts, finding_counts, line_counts
+from hefesto_api.storage.rollups import (
+    daily_counts,
+    daily_totals,
+    file_counts,
+    finding_counts,
+    finding_totals,
+    line_counts,
+)
 from hefesto_api.storage.schedules import schedules
 from hefesto_api.storage.second_factors import backup_codes, second_factors
 from hefesto_api.storage.secret_keys import kept_keys, secret_keys
@@ -81,6 +88,7 @@ __all__ = [
     "correlation_feedback",
     "correlations",
     "daily_counts",
+    "daily_totals",
     "deployment_verdicts",
     "deployments",
     "event_cursors",
@@ -90,6 +98,7 @@ __all__ = [
     "finding_history",
     "finding_incidents",
     "finding_links",
+    "finding_totals",
     "findings",
     "functions",
     "gauge_minutes",

@@ -17,7 +17,6 @@ from hefesto_api.features.cache.kept import KEPT
 from hefesto_api.storage.generations import EVERYTHING, KIND_OF, MACHINERY
 from hefesto_api.storage.tables import metadata
 from tests.contract.test_access_matrix import a_world, asks, caller, name_of
-from tests.features.conftest import sqlite_template  # noqa: F401 - fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +33,7 @@ _VERBS = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
 
 @pytest.fixture(scope="module")
-def world(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:  # noqa: F811
+def world(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """A service with a row of everything."""
     with a_world(sqlite_template, tmp_path_factory.mktemp("kept")) as one:
         yield one

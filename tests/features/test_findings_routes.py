@@ -146,13 +146,28 @@ def test_filters_that_do_not_fit_are_named(idle: Service, query: str, field: str
     assert error_of(answer, "VALIDATION_ERROR")["errors"][0]["field"] == field
 
 
-def test_one_finding_is_told_with_all_that_is_known(idle: Service) -> None:
-    (one,) = kept(idle, {"class_name": "A", "end_line": 3, "metadata": {"x": [1]}, "cwe": [95]})
-    data = idle.get(f"/findings/{one.id}")
+def test_one_finding_is_told_with_all_that_is_known(any_service: Service) -> None:
+    told = {"class_name": "A", "end_line": 3, "metadata": {"x": [1]}, "cwe": [95]}
+    suppression = {"kind": "noqa", "line": 1, "justification": "Ours."}
+    one, alike = kept(any_service, {**told, "suppression": suppression, "resolved_at": THEN}, {"line": 7})
+    data = any_service.get(f"/findings/{one.id}")
     assert FindingSchema().validate(data) == {}
     assert (data["class_name"], data["end_line"], data["metadata"], data["cwe"]) == ("A", 3, {"x": [1]}, [95])
+    assert data["suppression"] == suppression
+    assert data["resolved_at"] == clock.rfc3339(THEN)
     assert data["incidents"] == data["history"] == []
-    assert idle.get(f"/findings/{one.id.upper()}")["id"] == one.id
+    assert [other["id"] for other in data["related_findings"]] == [alike.id]
+    patched(any_service, one.id, status="wontfix")
+    assert [entry["action"] for entry in any_service.get(f"/findings/{one.id}")["history"]] == ["wontfix"]
+    assert any_service.get(f"/findings/{one.id.upper()}")["id"] == one.id
+
+
+@pytest.mark.parametrize("severity", ["LOW", "CRITICAL"])
+def test_relatives_may_be_of_another_severity_and_file(any_service: Service, severity: str) -> None:
+    odd = {"severity": severity, "file_path": "other.py", "line_text": "eval(asked)"}
+    one, other, _ = kept(any_service, {"line_text": "eval(asked)"}, odd, {**odd, "status": "ignored"})
+    related = any_service.get(f"/findings/{one.id}")["related_findings"]
+    assert [relative["id"] for relative in related] == [other.id]
 
 
 def test_relatives_are_of_the_same_rule_the_most_similar_first(idle: Service) -> None:

@@ -10,6 +10,7 @@ from hefesto_api.domain import clock
 from hefesto_api.domain.alert import AlertState, IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.finding import Severity
+from hefesto_api.domain.grouping import Grouped, Traits
 from hefesto_api.storage import alert_changes, alert_deliveries, alert_history, alerts, outbox, projects
 from tests.storage.factories import THEN
 
@@ -46,7 +47,7 @@ def get(db: Database, alert_id: str) -> AlertRecord:
 
 def end(db: Database, shop: str, one: IncomingAlert, fingerprint: str = "f") -> str | None:
     with db.write() as session:
-        return alert_changes.end(session, shop, one, fingerprint)
+        return alert_changes.end(session, shop, one, Grouped(fingerprint, Traits()))
 
 
 def resolve(db: Database, alert_id: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.storage import analyses, projects
@@ -61,6 +62,16 @@ def test_chunks_and_inputs_keep_their_order_and_their_bytes(db: Database) -> Non
         assert analyses.inputs(session, made.id) == [("b.py", b"\x00"), ("a.py", b"")]
         analyses.drop_inputs(session, made.id)
         assert analyses.inputs(session, made.id) == []
+
+
+def test_where_nothing_was_sent_along_nothing_is_deleted(db: Database) -> None:
+    said: list[str] = []
+    with db.write() as session:
+        made = analyses.create(session, kind="cli", path="x")
+        sa.event.listen(session, "before_cursor_execute", lambda *told: said.append(told[2]))
+        analyses.drop_inputs(session, made.id)
+    assert said
+    assert not [statement for statement in said if "DELETE" in statement]
 
 
 def test_pages_are_newest_first_by_key_and_offset(db: Database) -> None:

@@ -146,6 +146,54 @@ def test_deleting_a_project_takes_its_counts_along(db: Database) -> None:
         assert measures.count(session, None) == 1
 
 
+def _totals_are_sums(db: Database) -> bool:
+    """Tell whether the totals say what the counts of all projects add up to, in whatever way we add."""
+    for table, total in rollups.TOTALS.items():
+        keys = [column.name for column in total.primary_key]
+        numbers = [column.name for column in total.columns if column.name not in keys]
+        with db.read() as session:
+            counts = list(session.execute(sa.select(table)).mappings())
+            totals = list(session.execute(sa.select(total)).mappings())
+        sums: dict[tuple[str, ...], list[int]] = {}
+        for row in counts:
+            place = sums.setdefault(tuple(row[key] for key in keys), [0] * len(numbers))
+            place[:] = [old + row[name] for old, name in zip(place, numbers, strict=True)]
+        told = {tuple(row[key] for key in keys): [row[name] for name in numbers] for row in totals}
+        if {key: row for key, row in sums.items() if any(row)} != {
+            key: row for key, row in told.items() if any(row)
+        }:
+            return False
+    return True
+
+
+def test_totals_are_those_of_all_projects_whatever_happens_to_one(db: Database) -> None:
+    shop = _shop(db)
+    with db.write() as session:
+        other = projects.create(session, "other").id
+        for project in (shop, other):
+            _life(session, project)
+    with db.read() as session:
+        assert measures.count(session, None) == 2 * measures.count(session, [shop]) == 8
+    assert _totals_are_sums(db)
+    with db.write() as session:
+        projects.delete(session, shop)
+    assert _totals_are_sums(db)
+    with db.read() as session:
+        assert measures.count(session, None) == measures.count(session, [other]) == 4
+        assert measures.daily_changes(session, None, "") == measures.daily_changes(session, [other], "")
+
+
+def test_upkeep_mends_totals_that_are_wrong(db: Database) -> None:
+    shop = _shop(db)
+    with db.write() as session:
+        _life(session, shop)
+    with db.write() as session:
+        session.execute(sa.update(rollups.daily_totals).values(opened=77))
+    assert not _totals_are_sums(db)
+    upkeep.run(db)
+    assert _totals_are_sums(db)
+
+
 def test_a_write_that_fails_counts_nothing(db: Database) -> None:
     shop = _shop(db)
     with pytest.raises(RuntimeError), db.write() as session:
@@ -215,6 +263,7 @@ def test_a_populated_database_goes_up_and_down(db_kind: str, tmp_path: Path) -> 
         assert counted["line_counts"] == kept["line_counts"]
         with db.read() as session:
             assert rollups.are_right(session)
+        assert _totals_are_sums(db)
         with db.write() as session:  # and the triggers are there again
             findings.insert(session, [finding_record(shop, rule_id="NEW")])
         assert ("open", "LOW", "security", "NEW", "", 2, 1000) in _rows(db, rollups.finding_counts)

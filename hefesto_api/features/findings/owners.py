@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from hefesto_api.analyzers import workspace
 from hefesto_api.domain import owners
 from hefesto_api.domain.errors import InvalidFilePath, NotFound
-from hefesto_api.storage import analyses, projects
+from hefesto_api.storage import finding_details, projects
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from hefesto_api.domain.owners import Ownership
-    from hefesto_api.storage.analyses import AnalysisRecord
     from hefesto_api.storage.base import Session
-    from hefesto_api.storage.findings import FindingRecord
+    from hefesto_api.storage.finding_details import DetailedFinding
 
 LARGEST = 3 * 1024 * 1024  # as at GitHub
-LATEST = 20
 _PROBLEMS = {
     "not_a_regular_file": "is a link or no regular file",
     "not_readable": "cannot be read",
@@ -35,14 +33,10 @@ class Analysed(NamedTuple):
     folders: tuple[str, ...] = ()
 
 
-def of_finding(session: Session, record: FindingRecord, roots: Sequence[Path]) -> dict[str, Any]:
+def of_finding(session: Session, found: DetailedFinding, roots: Sequence[Path]) -> dict[str, Any]:
     """Return who owns the file of a finding, as it is told."""
-    try:
-        latest = [analyses.get(session, record.analysis_id)]
-    except NotFound:  # pruned
-        latest = []
-    where = _analysed(session, record.project_id, latest)
-    return _as_told(_look(where, roots, record.file_path))
+    where = _analysed(_options(session, found.project_id, found.options), found.root_path)
+    return _as_told(_look(where, roots, found.file_path))
 
 
 def of_path(
@@ -52,24 +46,25 @@ def of_path(
     project = projects.get(session, slug)
     if allowed is not None and slug not in allowed:
         raise NotFound("project", slug)
-    told = _as_told(_look(_analysed(session, project.id, []), roots, path.strip("/")))
+    where = _analysed(_options(session, project.id, None), project.root_path)
+    told = _as_told(_look(where, roots, path.strip("/")))
     return {"path": path, **told}
 
 
-def _analysed(session: Session, project_id: str, latest: Sequence[AnalysisRecord]) -> Analysed | None:
+def _analysed(options: Iterator[dict[str, Any]], root_path: str | None) -> Analysed | None:
     """Return where a project's files lie: as an analysis of them says, else as the project does."""
-    for one in _recent(session, project_id, latest):
-        if root := one.options.get("root"):
-            places = one.options.get("places", ())
+    for one in options:
+        if root := one.get("root"):
+            places = one.get("places", ())
             return Analysed(root, tuple(place for place, is_dir in places if is_dir and place))
-    root = projects.by_id(session, project_id).root_path
-    return Analysed(root) if root else None
+    return Analysed(root_path) if root_path else None
 
 
-def _recent(session: Session, project_id: str, latest: Sequence[AnalysisRecord]) -> Iterator[AnalysisRecord]:
-    """Yield the analyses to look at; the project's own are read only where the others do not tell."""
-    yield from latest
-    yield from analyses.page(session, limit=LATEST, project_id=project_id)
+def _options(session: Session, project_id: str, latest: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    """Yield the options of analyses; the project's own are read only where the latest does not tell."""
+    if latest is not None:
+        yield latest
+    yield from finding_details.recent_options(session, project_id)
 
 
 def _look(where: Analysed | None, roots: Sequence[Path], path: str) -> Ownership:

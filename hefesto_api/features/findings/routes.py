@@ -86,8 +86,8 @@ def export_findings(query: dict[str, Any]) -> Any:
 def read_finding(finding_id: UUID) -> Any:
     """Show a finding with its history and its relatives."""
     with runtime().db.read() as session:
-        record = service.read(session, str(finding_id), principal().projects)
-        return success(to_json(service.detail(session, record, runtime().settings.roots)))
+        found = service.detail(session, str(finding_id), principal().projects, runtime().settings.roots)
+        return success(to_json(found))
 
 
 @blp.route("/<uuid:finding_id>", methods=["PATCH"])

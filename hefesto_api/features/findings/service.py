@@ -9,16 +9,16 @@ from hefesto_api.domain import clock
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.finding import Severity
 from hefesto_api.features.findings import owners, relatives, selection
-from hefesto_api.storage import correlations, finding_list, findings, projects
+from hefesto_api.storage import correlations, finding_details, finding_list, findings, projects
 from hefesto_api.storage.finding_list import Filter
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
-    from datetime import datetime
     from pathlib import Path
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
+    from hefesto_api.storage.finding_details import DetailedFinding
     from hefesto_api.storage.finding_list import ListedFinding, WrittenPage
     from hefesto_api.storage.findings import FindingRecord
 
@@ -76,31 +76,28 @@ def read(session: Session, finding_id: str, allowed: Collection[str] | None) -> 
     return record
 
 
-def detail(session: Session, record: FindingRecord, roots: Sequence[Path] = ()) -> dict[str, Any]:
-    """Return all that is known of a finding; `roots` are where its tree may be read."""
+def detail(
+    session: Session, finding_id: str, allowed: Collection[str] | None, roots: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """Return all that is known of a finding; `roots` are where its tree may be read. Raises NotFound."""
+    found = finding_details.get(session, finding_id)
+    if allowed is not None and found.project not in allowed:
+        raise NotFound("finding", finding_id)
     return {
-        **item(record, projects.by_id(session, record.project_id).slug),
-        **details(record),
-        "branch": record.branch or None,
-        "analysis_id": record.analysis_id,
-        "reason": record.reason,
-        "ignored_until": "incident" if record.until_incident else _time(record.ignored_until),
-        "suppression": record.suppression and {"justification": "", **record.suppression},
-        "resolved_at": _time(record.resolved_at),
-        "updated_at": clock.rfc3339(record.updated_at),
-        "updated_by": record.updated_by,
-        "incidents": correlations.incidents_of(session, record.id),
-        "ownership": owners.of_finding(session, record, roots),
-        "history": [
-            {
-                "timestamp": clock.rfc3339(entry.timestamp),
-                "action": entry.action,
-                "user": entry.user,
-                "details": entry.details,
-            }
-            for entry in findings.history(session, record.id)
-        ],
-        "related_findings": relatives.of(session, record),
+        **{name: getattr(found, name) for name in selection.ITEM},
+        **details(found),
+        "branch": found.branch or None,
+        "analysis_id": found.analysis_id,
+        "reason": found.reason,
+        "ignored_until": "incident" if found.until_incident else found.ignored_until,
+        "suppression": found.suppression and {"justification": "", **found.suppression},
+        "resolved_at": found.resolved_at,
+        "updated_at": found.updated_at,
+        "updated_by": found.updated_by,
+        "incidents": correlations.incidents_of(session, found.id) if found.has_incidents else [],
+        "ownership": owners.of_finding(session, found, roots),
+        "history": finding_details.history(session, found.id),
+        "related_findings": relatives.of(session, found),
     }
 
 
@@ -115,7 +112,7 @@ def item(record: FindingRecord, slug: str) -> dict[str, Any]:
     return {name: computed.get(name) or getattr(record, name) for name in selection.ITEM}
 
 
-def details(record: FindingRecord) -> dict[str, Any]:
+def details(record: FindingRecord | DetailedFinding) -> dict[str, Any]:
     """Return what a finding says beyond its item of the list."""
     rule = catalogue.RULES.get(record.rule_id)
     return {
@@ -133,10 +130,6 @@ def details(record: FindingRecord) -> dict[str, Any]:
 def named(record: FindingRecord) -> dict[str, Any]:
     """Return what an event tells of a finding."""
     return {name: getattr(record, name) for name in ("id", "file_path", "line", "rule_id", "severity")}
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else clock.rfc3339(moment)
 
 
 def _of_file(one: ListedFinding) -> dict[str, Any]:

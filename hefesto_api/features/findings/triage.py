@@ -73,7 +73,7 @@ def one(
     """Decide about one finding; `require` may raise, given how to load what a GET answers now."""
     with db.write() as session:
         record = service.read(session, finding_id, who.allowed)
-        require(lambda: service.detail(session, record, who.roots))
+        require(lambda: service.detail(session, finding_id, who.allowed, who.roots))
         changed = _apply(session, who, record, wanted)
         _announce(session, who, [(record, wanted.status)] if changed else [])
         _note(session, [(record, changed, wanted.comment)] if changed else [])

@@ -56,6 +56,9 @@ def create(session: Session) -> None:
     if there.has_table("finding_counts"):
         for statement in counting.statements(session.dialect.name):
             session.exec_driver_sql(statement)
+    if there.has_table("finding_totals"):
+        for statement in counting.total_statements(session.dialect.name):
+            session.exec_driver_sql(statement)
     if there.has_table("audit_logs"):
         for statement in audit_triggers.statements(session.dialect.name):
             session.exec_driver_sql(statement)

@@ -40,7 +40,7 @@ def upgrade() -> None:
             sqlite_with_rowid=False,
         )
     # A later revision that changes these tables has to put today's statements here.
-    rollups.rebuild(op.get_bind())
+    rollups.count(op.get_bind())
 
 
 def downgrade() -> None:
