@@ -1,8 +1,7 @@
-"""The worker as a process: until a signal, behind those that answer."""
+"""The worker as a process: until a signal."""
 
 from __future__ import annotations
 
-import os
 import signal
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -14,8 +13,6 @@ if TYPE_CHECKING:
 
     from hefesto_api.runtime import Runtime
 
-NICENESS = 5  # inherited by ruff and the parser children, which do most of the work
-
 
 def make(runtime: Runtime, slots: int = 2) -> Worker:
     """Make the worker that the settings ask for: with a broker, Celery tells it what to begin with."""
@@ -26,8 +23,7 @@ def make(runtime: Runtime, slots: int = 2) -> Worker:
 
 
 def main(runtime: Runtime, slots: int = 2) -> None:
-    """Work until SIGTERM or SIGINT, behind the web processes: they answer while it takes all cores."""
-    os.nice(NICENESS)
+    """Work until SIGTERM or SIGINT."""
     runtime.metrics.role = "worker"
     worker = make(runtime, slots)
 

@@ -27,7 +27,7 @@ from hefesto_api.cli.doctoring import places, working
 from hefesto_api.domain import clock
 from hefesto_api.storage import jobs, sqlite, workers
 from hefesto_api.web import frontend
-from tests.features.conftest import sqlite_template, sqlite_url  # noqa: F401 - fixtures
+from tests.features.conftest import sqlite_url  # noqa: F401 - fixtures
 from tests.features.test_health import scratch
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hefesto_api.cli import main
 from hefesto_api.domain import api_keys
 from tests.access import bearer
 from tests.answers import data_of
-from tests.features.conftest import sqlite_template, sqlite_url  # noqa: F401 - fixtures
+from tests.features.conftest import sqlite_url  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

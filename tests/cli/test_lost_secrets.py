@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from click.testing import CliRunner
 from hefesto_api.cli import main
-from tests.features.conftest import Service, make_service, sqlite_template, sqlite_url  # noqa: F401 - fixtures
+from tests.features.conftest import Service, make_service, sqlite_url  # noqa: F401 - fixtures
 from tests.logins import EMAIL, OPEN, Hands, Person, newcomer
 
 if TYPE_CHECKING:

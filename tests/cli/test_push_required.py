@@ -10,7 +10,7 @@ from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
 from hefesto_api.app import create_app
 from tests.access import SECRET_KEY, make_key
-from tests.features.conftest import sqlite_template, sqlite_url  # noqa: F401 - fixtures
+from tests.features.conftest import sqlite_url  # noqa: F401 - fixtures
 from werkzeug.serving import make_server
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from tests.access import SECRET_KEY, make_key
 from tests.answers import error_of
 from tests.contract import access_world as world
 from tests.contract.conftest import operations_of
-from tests.features.conftest import Service, sqlite_template  # noqa: F401 - fixture
+from tests.features.conftest import Service
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -117,14 +117,14 @@ class Ask(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def made(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:  # noqa: F811
+def made(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """The world, made once for all who change nothing of it."""
     with a_world(sqlite_template, tmp_path_factory.mktemp("access")) as one:
         yield one
 
 
 @pytest.fixture
-def alone(sqlite_template: Path, tmp_path: Path) -> Iterator[World]:  # noqa: F811
+def alone(sqlite_template: Path, tmp_path: Path) -> Iterator[World]:
     """A world of one's own."""
     with a_world(sqlite_template, tmp_path) as one:
         yield one

@@ -27,7 +27,6 @@ from tests.contract.test_access_matrix import (  # noqa: F401 - fixtures
     put,
     rows,
 )
-from tests.features.conftest import sqlite_template  # noqa: F401 - fixture
 from tests.features.oauth import session_of
 
 if TYPE_CHECKING:
@@ -43,13 +42,13 @@ UNCHANGING = {
     "POST /api/v1/cache/warm": "keeps answers, as reading does",
     "POST /api/v1/alerts/{alert_id}/ack": "the same as acknowledge, which came before",
     "PATCH /api/v1/findings/{finding_id}": "all of the project's were acknowledged before",
+    "POST /api/v1/webhooks/{outgoing_id}/redeliver": "there are no dead letters",
     "DELETE /api/v1/auth/users/{user_id}/mfa": "the user has none",
     "POST /api/v1/auth/users/{user_id}/unlock": "no failures of the user are counted",
 }
 
 # What is told as asked for, though it moves nothing but machinery here, and why.
 NOTED = {
-    "POST /api/v1/webhooks/{outgoing_id}/redeliver": "there are no dead letters",
     "POST /api/v1/cache/invalidate": "what it drops is kept nowhere that counts",
 }
 

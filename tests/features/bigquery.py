@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from tests.features.standin import Answer, Heard, StandIn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,44 +14,24 @@ if TYPE_CHECKING:
 _TABLES = re.compile(r"/bigquery/v2/projects/p/datasets/d/tables(?:/(\w+)/insertAll)?$")
 
 
-class BigQueryStandIn:
+class BigQueryStandIn(StandIn):
     """Keeps rows by their table and insert id, as the service does for a while; the with-block ends it."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self.url = self.origin
         self.tables: dict[str, dict[str, Any]] = {}
         self.schemas: dict[str, Any] = {}
         self.requests = 0
         self.status = 200  # of the next requests
         self.refuses: Callable[[dict[str, Any]], bool] = lambda _row: False
         self.after: Callable[[], object] = lambda: None  # called once rows are in, before the answer
-        made = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                made.requests += 1
-                status, told = made.answer(self.path, body)
-                text = json.dumps(told).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(text)))
-                self.end_headers()
-                self.wfile.write(text)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> BigQueryStandIn:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answered(self, heard: Heard) -> Answer:
+        """Count a request and do what it asks for."""
+        self.requests += 1
+        status, told = self.answer(heard.path, json.loads(heard.body))
+        return Answer(status, json.dumps(told).encode())
 
     def rows(self, table: str) -> list[dict[str, Any]]:
         """Return the rows of a table, in the order in which they came."""

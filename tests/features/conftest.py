@@ -10,8 +10,6 @@ import pytest
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
 from hefesto_api.app import create_app
-from hefesto_api.storage import migrate
-from hefesto_api.storage.database import open_database
 from hefesto_api.worker import Worker
 from tests.answers import data_of
 from tests.databases import db, db_kind, db_template, db_url  # noqa: F401 - fixtures
@@ -72,16 +70,6 @@ class Service:
         assert len(listed) == 1, listed
         found: dict[str, Any] = self.get(f"/findings/{listed[0]['id']}")
         return found
-
-
-@pytest.fixture(scope="session")
-def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite database that tests copy."""
-    path = tmp_path_factory.mktemp("template") / "hefesto.db"
-    made = open_database(f"sqlite:///{path}")
-    migrate.upgrade(made)
-    made.close()
-    return path
 
 
 @pytest.fixture

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import threading
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.features.standin import Answer, Heard, StandIn
 
-class ModelStandIn:
+
+class ModelStandIn(StandIn):
     """Answers with `status` and `raw`, or else with `text`; remembers what it was asked."""
 
     def __init__(self) -> None:
+        super().__init__()
+        self.url = f"{self.origin}/v1"
         self.text = "The list is empty."
         self.status = 200
         self.raw: bytes | None = None
@@ -20,37 +22,18 @@ class ModelStandIn:
         self.heard: list[tuple[str, dict[str, str], dict[str, Any]]] = []
         self.gate = threading.Event()
         self.gate.set()
-        made = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                made.heard.append((self.path, {k.lower(): v for k, v in self.headers.items()}, body))
-                made.gate.wait(10)
-                text = made.answer(self.path) if made.raw is None else made.raw
-                with suppress(OSError):  # who asked may be gone
-                    self.send_response(made.status)
-                    self.send_header("Content-Type", "application/json")
-                    self.send_header("Content-Length", str(len(text)))
-                    self.end_headers()
-                    self.wfile.write(text)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-
-    def __enter__(self) -> ModelStandIn:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *told: object) -> None:
         self.gate.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__exit__(*told)
+
+    def answered(self, heard: Heard) -> Answer:
+        """Remember a request and answer it once the gate is open."""
+        named = {name.lower(): value for name, value in heard.headers.items()}
+        self.heard.append((heard.path, named, json.loads(heard.body)))
+        self.gate.wait(10)
+        text = self.answer(heard.path) if self.raw is None else self.raw
+        return Answer(self.status, text, {"Content-Type": "application/json"})
 
     def answer(self, path: str) -> bytes:
         """Return an answer of the form that the path belongs to."""

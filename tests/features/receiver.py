@@ -3,69 +3,40 @@
 from __future__ import annotations
 
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from standardwebhooks.webhooks import Webhook
+from tests.features.standin import Answer, Heard, StandIn
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 PRIVATE = "127.0.0.0/8"
 
 
-class Heard(NamedTuple):
-    """A request as it came."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-
-class Receiver:
+class Receiver(StandIn):
     """Answers with `statuses` in turn (the last one from then on); the with-block ends it."""
 
-    def __init__(self, *statuses: int, headers: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, *statuses: int, headers: dict[str, str] | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.statuses = list(statuses) or [200]
         self.extra = headers or {}
         self.heard: list[Heard] = []
         self.before: Callable[[], object] = lambda: None  # called before each answer
         self._came = threading.Condition()
-        receiver = self
+        super().__init__(tls)
+        self.url = f"{self.origin}/in"
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                with receiver._came:
-                    receiver.heard.append(Heard(self.command, self.path, dict(self.headers), body))
-                    receiver._came.notify_all()
-                receiver.before()
-                posts = receiver.statuses
-                alive = posts.pop(0) if self.command == "POST" and len(posts) > 1 else posts[0]
-                self.send_response(alive)
-                for name, value in receiver.extra.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            do_HEAD = do_POST  # noqa: N815 - the library's name
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
-        self._thread.start()
-        self.url = f"http://127.0.0.1:{self._server.server_port}/in"
-
-    def __enter__(self) -> Receiver:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+    def answered(self, heard: Heard) -> Answer:
+        """Write a request down and answer with the next status."""
+        with self._came:
+            self.heard.append(heard)
+            self._came.notify_all()
+        self.before()
+        takes_turn = heard.method == "POST" and len(self.statuses) > 1
+        return Answer(self.statuses.pop(0) if takes_turn else self.statuses[0], headers=self.extra)
 
     @property
     def posts(self) -> list[Heard]:

@@ -169,6 +169,30 @@ def test_verdicts_come_after_an_hour_and_a_day_each_once(shop: Service) -> None:
     assert judging.judge_due(db, now=THEN + 999 * HOUR) == 0
 
 
+def _standing(service: Service, made: dict[str, Any]) -> tuple[str, bool, int]:
+    """Tell how a deployment does, whether a verdict was given, and how many alerts are new since."""
+    told = service.get(f"/deployments/{made['id']}")["standing"]
+    (listed,) = service.get("/deployments", fields="standing")["deployments"]
+    assert listed == {"standing": told}
+    return told["verdict"], told["decided_at"] is not None, told["new_alerts_since"]
+
+
+def test_between_verdicts_it_is_told_how_it_does_by_now(shop: Service) -> None:
+    """A verdict stays as it was given; what came since is judged by the same measure beside it."""
+    db = shop.runtime.db
+    made = _deploy(shop)
+    assert _standing(shop, made) == ("watching", False, 0)
+    _alert(db, "first", THEN + HOUR / 2, Severity.LOW)
+    assert _standing(shop, made) == ("watching", False, 1)
+    judging.judge_due(db, now=THEN + HOUR)
+    assert _standing(shop, made) == ("healthy", True, 0)
+    _alert(db, "since", THEN + 5 * HOUR, Severity.CRITICAL)
+    assert _standing(shop, made) == ("failing", True, 1)
+    assert _verdicts(shop, made) == [(1, "healthy", 0, 1, 1)]
+    judging.judge_due(db, now=THEN + 24 * HOUR)
+    assert _standing(shop, made) == ("failing", True, 0)
+
+
 def test_what_became_due_while_nothing_ran_is_caught_up_on(shop: Service) -> None:
     made = _deploy(shop)
     shop.worker.adopt()

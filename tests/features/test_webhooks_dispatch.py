@@ -348,6 +348,12 @@ def test_health_lists_attempts_and_all_dead_letters_are_sent_anew(near: Service)
         receiver.statuses[:] = [200]
         answer = near.client.post(f"{PLACE}/{webhook['id']}/redeliver")
         assert (answer.status_code, data_of(answer)) == (202, {"redelivered": 3})
+        again = near.client.post(
+            f"{PLACE}/{webhook['id']}/redeliver", headers={"X-Request-ID": "nothing-dead"}
+        )
+        assert (again.status_code, data_of(again)) == (202, {"redelivered": 0})
+        assert near.get("/audit-logs", action="webhook.replayed")["total_count"] == 1
+        assert near.get("/audit-logs", request_id="nothing-dead")["audit_logs"] == []
         waiting = near.get(f"/webhooks/{webhook['id']}/health")
         assert (waiting["dead_letters"], waiting["deliveries_waiting"]) == (0, 3)
         assert waiting["next_attempt_at"] is not None

@@ -20,7 +20,7 @@ from hefesto_api.web.authentication import FRESH_SECONDS, Authenticator
 from hefesto_api.web.errors import AuthenticationRequired
 from tests.access import SECRET_KEY, bearer, make_key, make_user
 from tests.answers import data_of, error_of
-from tests.features.conftest import sqlite_template, sqlite_url  # noqa: F401 - fixtures
+from tests.features.conftest import sqlite_url  # noqa: F401 - fixtures
 from tests.web import sample
 
 if TYPE_CHECKING:

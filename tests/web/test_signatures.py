@@ -24,7 +24,7 @@ from hefesto_api.storage import api_keys, signing_secrets
 from hefesto_api.web import signatures
 from tests.access import required_service  # noqa: F401 - fixture
 from tests.answers import data_of, error_of
-from tests.features.conftest import make_service, sqlite_template, sqlite_url  # noqa: F401 - fixtures
+from tests.features.conftest import make_service, sqlite_url  # noqa: F401 - fixtures
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
-    from hefesto_api.storage.deployment_alerts import AlertAfter, TopSuspect
+    from hefesto_api.storage.deployment_alerts import AlertAfter, Counted, TopSuspect
     from hefesto_api.storage.deployments import DeploymentRecord
 
 HOURS = 24
@@ -37,19 +37,22 @@ def read(
         suspects = deployment_alerts.suspects(session, [one.id for one in shown])
         return {
             "deployment_id": record.id,
-            **_counted(session, record, window),
+            **told(deployment_alerts.around(session, record, window), window),
             "alerts": [_alert(one, suspects.get(one.id)) for one in shown],
             **_course(session, record, hours),
         }
 
 
-def counted(session: Session, record: DeploymentRecord, following: DeploymentRecord | None) -> dict[str, Any]:
-    """Return the alerts in a window before a deployment and in one as long after, counted."""
-    return _counted(session, record, _window(record, following, HOURS))
+def counted(
+    session: Session, record: DeploymentRecord, following: DeploymentRecord | None
+) -> tuple[Counted, timedelta]:
+    """Count the alerts in a window before a deployment and in one as long after; return that window, too."""
+    window = _window(record, following, HOURS)
+    return deployment_alerts.around(session, record, window), window
 
 
-def _counted(session: Session, record: DeploymentRecord, window: timedelta) -> dict[str, Any]:
-    found = deployment_alerts.around(session, record, window)
+def told(found: Counted, window: timedelta) -> dict[str, Any]:
+    """Return counts of alerts as they go over the wire."""
     return {
         "window_seconds": int(window.total_seconds()),
         "alerts_before": found.before,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.finding import Severity
@@ -11,6 +11,7 @@ from hefesto_api.storage import deployment_alerts, deployments
 from hefesto_api.storage.deployments import VERDICT_HOURS, VerdictRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from hefesto_api.storage.base import Session
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from hefesto_api.storage.deployments import DeploymentRecord
 
 HEALTHY, DEGRADED, FAILING = VERDICTS = ("healthy", "degraded", "failing")
+WATCHING = "watching"  # nothing speaks against it, and the first verdict is still to come
+STANDINGS = (WATCHING, *VERDICTS)
 MANY_TIMES, MANY = 3, 5
 AT_ONCE = 50
 
@@ -62,6 +65,21 @@ def verdict(counted: Counted) -> str:
     return (
         DEGRADED if notable or counted.after - counted.new.get(Severity.LOW, 0) > counted.before else HEALTHY
     )
+
+
+def standing(counted: Counted, given: Sequence[VerdictRecord]) -> dict[str, Any]:
+    """Return how a deployment does by now, beside the latest of the verdicts given, the earliest first.
+
+    A verdict stays as it was given; what came since, or was told of late, is judged here by the same measure.
+    """
+    last = given[-1] if given else None
+    now = verdict(counted)
+    known = last.new_alerts if last else 0
+    return {
+        "verdict": WATCHING if last is None and now == HEALTHY else now,
+        "decided_at": last and clock.rfc3339(last.decided_at),
+        "new_alerts_since": max(0, sum(counted.new.values()) - known),
+    }
 
 
 def _hours_due(deployment: DeploymentRecord) -> int:

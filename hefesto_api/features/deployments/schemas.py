@@ -9,7 +9,7 @@ from marshmallow import fields as basic
 
 from hefesto_api.domain.finding import Group, Severity, Status
 from hefesto_api.features.deployments import impact, risk
-from hefesto_api.features.deployments.judging import VERDICTS
+from hefesto_api.features.deployments.judging import STANDINGS, VERDICTS
 from hefesto_api.storage.alerts import STATUSES
 from hefesto_api.web import fields
 from hefesto_api.web.paging import PageQuery, list_schema
@@ -18,7 +18,7 @@ from hefesto_api.web.schemas import Schema
 FIELDS = (
     "id", "project", "environment", "commit_hash", "release", "deployed_at", "source", "deployed_by",
     "created_at", "previous", "is_running", "commits_known", "commits", "commits_total", "findings",
-    "findings_total", "resolved", "resolved_total", "risk", "verdicts", "impact",
+    "findings_total", "resolved", "resolved_total", "risk", "verdicts", "standing", "impact",
 )  # fmt: skip
 _A_HASH = ma.validate.Regexp(r"^[0-9a-fA-F]{4,64}$(?!\n)", error="Not the hash of a commit.")
 
@@ -108,6 +108,18 @@ class VerdictSchema(Schema):
     decided_at = basic.DateTime(required=True)
 
 
+class StandingSchema(Schema):
+    """How it does by now, by the measure of the verdicts: over the window that `impact` counts in.
+
+    `watching`: nothing speaks against it, and no verdict was given yet. `new_alerts_since` began after the
+    deployment and are not in the latest verdict, which was given at `decided_at`.
+    """
+
+    verdict = basic.String(required=True, validate=ma.validate.OneOf(STANDINGS))
+    decided_at = basic.DateTime(required=True, allow_none=True)
+    new_alerts_since = basic.Integer(required=True)
+
+
 class RiskSchema(Schema):
     """How risky it looks by what comes with it; `score` is the weight of the findings, as quality weighs."""
 
@@ -157,6 +169,7 @@ class DeploymentSchema(Schema):
     resolved_total = basic.Integer(required=True)
     risk = basic.Nested(RiskSchema, required=True)
     verdicts = basic.List(basic.Nested(VerdictSchema), required=True)
+    standing = basic.Nested(StandingSchema, required=True)
     impact = basic.Nested(AlertsAroundSchema, required=True)
 
 

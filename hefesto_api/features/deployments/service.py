@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.errors import Invalid, NotFound
-from hefesto_api.features.deployments import impact, shipped
+from hefesto_api.features.deployments import impact, judging, shipped
 from hefesto_api.storage import deployment_commits, deployments, projects
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ _SHIPPED = frozenset(
         "resolved_total", "risk",
     }
 )  # fmt: skip
+_COUNTED = frozenset({"impact", "standing"})
 _BY = "deployed_by"  # of the details
 
 
@@ -83,7 +84,7 @@ def listed(db: Database, query: Mapping[str, Any], allowed: Collection[str] | No
         found = deployments.page(session, limit=page.limit + 1, offset=offset, before=before, **wanted)
         total = deployments.count(session, cap=MOST_COUNTED + 1, **wanted)
         shown = found[: page.limit]
-        wants = page.fields is None or "impact" in page.fields
+        wants = page.fields is None or not _COUNTED.isdisjoint(page.fields)
         items = _told(session, shown, FEW if _wants_shipped(page) else 0, counts=wants)
     last = shown[-1] if len(found) > page.limit else None
     key = None if last is None else (last.deployed_at.isoformat(), last.id)
@@ -118,10 +119,20 @@ def _told(
             "is_running": after[record.id] is None and record.deployed_at <= clock.now(),
             **_came_with(session, record, most),
             "verdicts": [_verdict(one) for one in verdicts[record.id]],
-            **({"impact": impact.counted(session, record, after[record.id])} if counts else {}),
+            **(_since(session, record, after[record.id], verdicts[record.id]) if counts else {}),
         }
         for record in records
     ]
+
+
+def _since(
+    session: Session,
+    record: DeploymentRecord,
+    following: DeploymentRecord | None,
+    verdicts: Sequence[VerdictRecord],
+) -> dict[str, Any]:
+    found, window = impact.counted(session, record, following)
+    return {"standing": judging.standing(found, verdicts), "impact": impact.told(found, window)}
 
 
 def _came_with(session: Session, record: DeploymentRecord, most: int) -> dict[str, Any]:

@@ -101,13 +101,20 @@ def redeliver(desk: Desk, delivery_id: str) -> dict[str, Any]:
 
 
 def redeliver_all(desk: Desk, webhook_id: str) -> int:
-    """Send all dead letters of a webhook anew, and return how many; raises Conflict when it is not active."""
+    """Send all dead letters of a webhook anew, and return how many; raises Conflict when it is not active.
+
+    Where there are none nothing is changed, nor locked: to PostgreSQL a lock is a change, too.
+    """
     with desk.db.write() as session:
+        _require_active(read(session, desk, webhook_id))
+        if not delivery_queues.of_webhook(session, webhook_id).dead:
+            return 0
         record = read(session, desk, webhook_id, lock=True)
         _require_active(record)
         many = delivery_queues.revive(session, webhook_id)
-        slug = slugs_of(session).get(record.project_id or "")
-        audit.note("webhook.replayed", "webhook", webhook_id, {"dead_letters": many}, project=slug)
+        if many:
+            slug = slugs_of(session).get(record.project_id or "")
+            audit.note("webhook.replayed", "webhook", webhook_id, {"dead_letters": many}, project=slug)
         return many
 
 
