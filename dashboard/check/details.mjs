@@ -13,6 +13,29 @@ async function saved(page, name) {
 const focused = (page) => page.evaluate(() => document.activeElement?.querySelector("title")?.textContent ?? "");
 
 run({
+  /** Before the first analysis no code was scored: the plot has a gap there, not the best of scores. */
+  async score(browser) {
+    const page = await opened(browser, "/dashboard/quality");
+    const score = page.getByRole("slider", { name: /^Score/ });
+    await score.focus();
+    const told = [];
+    for (const key of ["Home", "End"]) {
+      await page.keyboard.press(key);
+      told.push(await score.getAttribute("aria-valuetext"));
+    }
+    if (!/: score not known$/.test(told[0]) || !/: score [\d.]+$/.test(told[1])) {
+      wrong.push(`the score's first and last day are ${told.join(" and ")}`);
+    }
+    const points = (await score.locator("polyline").first().getAttribute("points")).split(" ").length;
+    if (points !== 1) {
+      wrong.push(`${points} days are drawn of a project that was analysed today`);
+    }
+    const table = (await saved(page, "CSV of Score")).trim().split("\r\n");
+    if (!table[1].endsWith(",") || !/,[\d.]+$/.test(table.at(-1))) {
+      wrong.push(`the table of the score is ${table}`);
+    }
+  },
+
   /** The map is read by keyboard, leads to a file's findings, and can be taken along. */
   async hotspots(browser) {
     const page = await opened(browser, "/dashboard/quality");

@@ -47,6 +47,8 @@ export async function opened(browser, path, { width = 1280, height = 800, colorS
 
 /** What stands in the way of who cannot see or point. The policy forbids scripts of others: this comes past it. */
 export async function barriers(page, told) {
+  // What is read anew is shown paler until it has come.
+  await page.waitForFunction(() => !document.querySelector(".stale"));
   const found = await page.evaluate(`${AXE}; axe.run()`);
   for (const one of found.violations) {
     wrong.push(`${told}: ${one.id}: ${one.nodes[0].target.join(" ")}`);

@@ -42,6 +42,13 @@ export interface Verdict {
   decided_at: string;
 }
 
+/** How it does by now; what came after the latest verdict is not in that. */
+export interface Standing {
+  verdict: "watching" | Verdict["verdict"];
+  decided_at: string | null;
+  new_alerts_since: number;
+}
+
 export interface Shipped extends Revision {
   project: string;
   environment: string;
@@ -58,6 +65,7 @@ export interface Shipped extends Revision {
   resolved_total: number;
   risk: Risk;
   verdicts: Verdict[];
+  standing: Standing;
   impact: AlertsAround;
 }
 

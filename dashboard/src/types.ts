@@ -198,6 +198,7 @@ export interface Deployment {
   commits_known: boolean;
   findings_total: number;
   verdicts: { after_hours: number; verdict: string; new_alerts: number }[];
+  standing: { verdict: string; decided_at: string | null; new_alerts_since: number };
 }
 
 export interface Summary {

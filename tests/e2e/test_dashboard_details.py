@@ -40,6 +40,10 @@ def test_the_map_leads_to_the_findings_of_a_file(served: Served) -> None:
     look(served, "hotspots", "details")
 
 
+def test_no_score_is_shown_of_days_before_the_first_analysis(served: Served) -> None:
+    look(served, "score", "details")
+
+
 def test_findings_are_ignored_with_a_reason_and_for_a_time(served: Served) -> None:
     look(served, "ignore", "details")
 

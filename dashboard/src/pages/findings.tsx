@@ -5,6 +5,7 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get, patch } from "../api";
 import { useData } from "../data";
 import { count, many, words } from "../format";
+import { Narrowed, Search } from "../pieces/filters";
 import { IgnoreDialog, type Ignoring } from "../pieces/ignore";
 import { Empty, Failure, Place, SeverityMark, Since, StatusMark, Waiting } from "../pieces/marks";
 import { complain, tell, undo } from "../pieces/toast";
@@ -259,39 +260,13 @@ function unique(some: Finding[]): Finding[] {
 }
 
 function Filters() {
-  const query = route.value.query;
-  const [text, setText] = useState(query.get("q") ?? "");
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      if (text !== (route.value.query.get("q") ?? "")) {
-        change({ q: text });
-      }
-    }, 250);
-    return () => clearTimeout(timer);
-  }, [text]);
-  const narrowed = ["rule_id", "file_path"].filter((name) => query.get(name));
   return (
     <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
-      <label class="grow">
-        <span class="hidden">Search</span>
-        <input
-          id="q"
-          type="search"
-          placeholder="Search"
-          value={text}
-          maxLength={500}
-          onInput={(event) => setText(event.currentTarget.value)}
-        />
-      </label>
+      <Search id="q" most={500} />
       <Choice name="severity" all="severity" of={SEVERITIES} />
       <Choice name="status" all="open" of={[...STATUSES.slice(1), "all"]} />
       <Choice name="analyzer" all="analyzer" of={ANALYZERS} />
-      {narrowed.map((name) => (
-        <button key={name} type="button" class="chip" onClick={() => change({ [name]: "" })}>
-          {query.get(name)} <span aria-hidden="true">×</span>
-          <span class="hidden">no longer</span>
-        </button>
-      ))}
+      <Narrowed by={["rule_id", "file_path"]} />
     </form>
   );
 }

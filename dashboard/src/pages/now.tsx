@@ -238,9 +238,11 @@ function Newest({ of }: { of: Deployment }) {
       </p>
       {verdict ? (
         <p>
-          <b>{words(verdict.verdict)}</b>{" "}
+          <b>{words(of.standing.verdict)}</b>{" "}
           <span class="quiet">
-            after {verdict.after_hours} h, {many(verdict.new_alerts, "new alert")}
+            {of.standing.verdict === verdict.verdict ? "" : `by now; ${verdict.verdict} `}after {verdict.after_hours} h,{" "}
+            {many(verdict.new_alerts, "new alert")}
+            {of.standing.new_alerts_since ? `; ${count(of.standing.new_alerts_since)} more since` : ""}
           </span>
         </p>
       ) : null}

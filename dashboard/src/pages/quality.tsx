@@ -37,13 +37,20 @@ export function QualityPage() {
       </>
     );
   }
-  const points = sinceTheFirst(trends.data.data_points);
+  const first = firstKnown(trends.data.data_points, of.comparison_previous_period !== null);
+  const from = Math.max(0, first - LEAST_POINTS);
+  const points = trends.data.data_points.slice(from);
   const dates = points.map((one) => one.date);
-  const series = (name: keyof Point, colour: string, label = String(name)) => ({
-    name: label,
+  const series = (name: keyof Point, colour: string) => ({
+    name: String(name),
     colour,
     values: points.map((one) => Number(one[name])),
   });
+  const score = {
+    name: "score",
+    colour: "accent",
+    values: points.map((one, index) => (from + index < first ? null : one.quality_score)),
+  };
   return (
     <div class={summary.stale ? "quality stale" : "quality"}>
       <header>
@@ -63,7 +70,7 @@ export function QualityPage() {
         </div>
       </header>
       <div class="charts">
-        <Chart title="Score" days={dates} kind="line" top={100} series={[series("quality_score", "accent", "score")]} />
+        <Chart title="Score" days={dates} kind="line" top={100} series={[score]} />
         <Chart
           title="Open by severity"
           days={dates}
@@ -83,10 +90,13 @@ export function QualityPage() {
   );
 }
 
-/** Leave out the days before anything was known, but for a week's worth. */
-function sinceTheFirst(points: Point[]): Point[] {
-  const first = points.findIndex((one) => one.total_findings || one.opened || one.resolved);
-  return points.slice(Math.max(0, Math.min(first, points.length) - LEAST_POINTS));
+/**
+ * The first point of which anything is known: before it no code was scored, and nothing was wrong only for want of
+ * looking. Of code in which nothing was ever found only today's point is certain.
+ */
+function firstKnown(points: Point[], known: boolean): number {
+  const first = known ? 0 : points.findIndex((one) => one.total_findings || one.opened || one.resolved);
+  return first < 0 ? points.length - 1 : first;
 }
 
 function Grade({ of }: { of: Summary }) {

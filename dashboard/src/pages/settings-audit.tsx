@@ -1,11 +1,12 @@
 // Who changed what, and what was refused to whom: searched, exported, and proved to be as it was written.
-import { useEffect, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { download, get } from "../api";
 import { useData } from "../data";
 import { count, moment } from "../format";
-import { save } from "../pieces/chart";
+import { Narrowed, Search } from "../pieces/filters";
 import { useSending } from "../pieces/form";
+import { save } from "../pieces/keep";
 import { Failure, Waiting } from "../pieces/marks";
 import { complain } from "../pieces/toast";
 import { change, route } from "../route";
@@ -163,22 +164,9 @@ function Line({ of }: { of: Entry }) {
 
 function Filters() {
   const query = route.value.query;
-  const [text, setText] = useState(query.get("q") ?? "");
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      if (text !== (route.value.query.get("q") ?? "")) {
-        change({ q: text });
-      }
-    }, 250);
-    return () => clearTimeout(timer);
-  }, [text]);
-  const narrowed = FILTERS.slice(2, 8).filter((name) => query.get(name));
   return (
     <form class="filters" role="search" onSubmit={(event) => event.preventDefault()}>
-      <label class="grow">
-        <span class="hidden">Search</span>
-        <input type="search" placeholder="Search: action, user, resource, changes" value={text} maxLength={200} onInput={(event) => setText(event.currentTarget.value)} />
-      </label>
+      <Search placeholder="Search: action, user, resource, changes" most={200} />
       <label>
         <span class="hidden">Outcome</span>
         <select value={query.get("outcome") ?? ""} onChange={(event) => change({ outcome: event.currentTarget.value })}>
@@ -196,12 +184,7 @@ function Filters() {
           <input type="date" value={query.get(name) ?? ""} onChange={(event) => change({ [name]: event.currentTarget.value })} />
         </label>
       ))}
-      {narrowed.map((name) => (
-        <button key={name} type="button" class="chip" onClick={() => change({ [name]: "" })}>
-          {query.get(name)} <span aria-hidden="true">×</span>
-          <span class="hidden">no longer</span>
-        </button>
-      ))}
+      <Narrowed by={FILTERS.slice(2, 8)} />
     </form>
   );
 }

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 
 import { count, figure, percent, took } from "../format";
-import { save } from "../pieces/chart";
+import { save } from "../pieces/keep";
 import { Empty } from "../pieces/marks";
 import { change, route } from "../route";
 import type { RouteMeasures } from "./system-types";

@@ -21,23 +21,31 @@ const RANGES: [number, string][] = [
   [20_160, "14 d"],
 ];
 const LOOK_MS = 500;
+const FIRST_SECONDS = 5; // between two readings while nothing is counted yet, which takes ten
 
 /** What the feed tells of, and how long after the last reading it is at least read again. */
 const FEEDS = { measured: { told: measured, rest: 15 }, unusual: { told: unusual, rest: 0 } };
 
 /**
  * Read what is measured at a pace of its own, and sooner when the feed tells that there is something new: a screen
- * that stands for a day may not use up what its reader may ask.
+ * that stands for a day may not use up what its reader may ask. A service that has just begun is looked at often,
+ * until there is something to see.
  */
-export function useMeasured<T>(path: string | null, seconds: number, feed?: keyof typeof FEEDS): Read<T> {
+export function useMeasured<T>(
+  path: string | null,
+  seconds: number,
+  feed?: keyof typeof FEEDS,
+  isEmpty?: (data: T) => boolean,
+): Read<T> {
   const read = useData<T>(path, true);
+  const pace = read.data && isEmpty?.(read.data) ? FIRST_SECONDS : seconds;
   useEffect(() => {
     const told = feed ? FEEDS[feed].told : null;
     let last = Date.now();
     let heard = told?.peek();
     const timer = setInterval(() => {
       const waited = (Date.now() - last) / 1000;
-      const due = waited >= seconds || (feed && told?.peek() !== heard && waited >= FEEDS[feed].rest);
+      const due = waited >= pace || (feed && told?.peek() !== heard && waited >= FEEDS[feed].rest);
       if (due && !document.hidden && !isPaused()) {
         last = Date.now();
         heard = told?.peek();
@@ -45,14 +53,14 @@ export function useMeasured<T>(path: string | null, seconds: number, feed?: keyo
       }
     }, LOOK_MS);
     return () => clearInterval(timer);
-  }, [path, read.reload]);
+  }, [path, pace, read.reload]);
   return read;
 }
 
 export function SystemPage() {
   const asked = Number(route.value.query.get("minutes"));
   const minutes = RANGES.find(([one]) => one === asked)?.[0] ?? 60;
-  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`, 30, "measured");
+  const read = useMeasured<Performance>(`/dashboard/performance?minutes=${minutes}`, 30, "measured", ({ routes }) => !routes.length);
   const health = useHealth();
   return (
     <div class={read.stale && read.data ? "system stale" : "system"}>
@@ -103,10 +111,40 @@ function Standing({ of }: { of: Health | null }) {
   );
 }
 
+/** A line: what it is called, its colour, and the measure that it shows. */
+type Measure = [string, string, keyof Performance["points"][number]];
+
+const COURSES: { title: string; unit: string; lines: Measure[] }[] = [
+  { title: "Requests", unit: "a minute", lines: [["requests", "accent", "requests_per_minute"]] },
+  {
+    title: "Latency",
+    unit: "ms",
+    lines: [
+      ["p99", "critical", "p99_ms"],
+      ["p95", "high", "p95_ms"],
+      ["p50", "medium", "p50_ms"],
+    ],
+  },
+  {
+    title: "Errors and refusals",
+    unit: "",
+    lines: [
+      ["refused", "medium", "refused"],
+      ["errors", "critical", "errors"],
+    ],
+  },
+  { title: "Queue", unit: "waiting", lines: [["jobs", "accent", "queue_depth"]] },
+];
+const WAIT: (typeof COURSES)[number] = { title: "Storage writer wait", unit: "ms", lines: [["wait", "good", "storage_writer_wait_ms"]] };
+
 function Measures({ of, health }: { of: Performance; health: Health | null }) {
   const all = of.requests;
   const times = of.points.map((one) => one.at);
-  const series = (name: keyof Performance["points"][number]) => of.points.map((one) => one[name] as number | null);
+  const series = ([name, colour, measure]: Measure) => ({
+    name,
+    colour,
+    values: of.points.map((one) => one[measure] as number | null),
+  });
   return (
     <section aria-labelledby="measures">
       <h2 id="measures" class="hidden">
@@ -132,49 +170,11 @@ function Measures({ of, health }: { of: Performance; health: Health | null }) {
         <Tile name="cache hits" {...hits(of, health)} />
       </dl>
       <div class="courses">
-        <Course
-          title="Requests"
-          unit="a minute"
-          times={times}
-          period={of.period}
-          lines={[{ name: "requests", colour: "accent", values: series("requests_per_minute") }]}
-        />
-        <Course
-          title="Latency"
-          unit="ms"
-          times={times}
-          period={of.period}
-          lines={[
-            { name: "p99", colour: "critical", values: series("p99_ms") },
-            { name: "p95", colour: "high", values: series("p95_ms") },
-            { name: "p50", colour: "medium", values: series("p50_ms") },
-          ]}
-        />
-        <Course
-          title="Errors and refusals"
-          unit=""
-          times={times}
-          period={of.period}
-          lines={[
-            { name: "refused", colour: "medium", values: series("refused") },
-            { name: "errors", colour: "critical", values: series("errors") },
-          ]}
-        />
-        <Course
-          title="Queue"
-          unit="waiting"
-          times={times}
-          period={of.period}
-          lines={[{ name: "jobs", colour: "accent", values: series("queue_depth") }]}
-        />
+        {COURSES.map(({ title, unit, lines }) => (
+          <Course key={title} title={title} unit={unit} times={times} period={of.period} lines={lines.map(series)} />
+        ))}
         {of.storage_writer_wait.writes ? (
-          <Course
-            title="Storage writer wait"
-            unit="ms"
-            times={times}
-            period={of.period}
-            lines={[{ name: "wait", colour: "good", values: series("storage_writer_wait_ms") }]}
-          />
+          <Course title={WAIT.title} unit={WAIT.unit} times={times} period={of.period} lines={WAIT.lines.map(series)} />
         ) : null}
       </div>
     </section>

@@ -1,9 +1,8 @@
 // How often alerts occurred around a deployment: what was known before it below, what is new on top.
-import { useEffect, useRef, useState } from "preact/hooks";
-
 import { count, hash, many, moment } from "../format";
 import type { Impact } from "../outgoing";
-import { picture, save } from "./chart";
+import { csv } from "./keep";
+import { Plot, usePlot } from "./plot";
 
 const HEIGHT = 150;
 const LEFT = 34;
@@ -12,15 +11,8 @@ const BOTTOM = 22;
 const TIME = new Intl.DateTimeFormat(undefined, { weekday: "short", hour: "2-digit", minute: "2-digit" });
 
 export function Around({ of, at, name }: { of: Impact; at: string; name: string }) {
-  const place = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(600);
-  const [picked, setPicked] = useState<number | null>(null);
-  useEffect(() => {
-    const watch = new ResizeObserver(([entry]) => entry && setWidth(Math.max(240, entry.contentRect.width)));
-    watch.observe(place.current as Element);
-    return () => watch.disconnect();
-  }, []);
-
+  const plot = usePlot();
+  const { width, at: picked } = plot;
   const start = Date.parse(of.period.start);
   const span = Math.max(1, Date.parse(of.period.end) - start);
   const inner = width - LEFT - 4;
@@ -35,57 +27,37 @@ export function Around({ of, at, name }: { of: Impact; at: string; name: string 
   const others = of.deployments.filter((one) => one.id !== of.deployment_id);
   const here = x(at);
 
-  function step(event: KeyboardEvent): void {
-    const by = { ArrowLeft: -1, ArrowRight: 1, Home: -last, End: last }[event.key];
-    if (by) {
-      event.preventDefault();
-      setPicked((was) => Math.min(last, Math.max(0, (was ?? last) + by)));
-    }
-  }
-
-  function pick(event: PointerEvent): void {
-    const box = (event.currentTarget as Element).getBoundingClientRect();
-    const number = Math.floor(((event.clientX - box.left - LEFT) / inner) * of.buckets.length);
-    setPicked(Math.min(last, Math.max(0, number || 0)));
-  }
-
   const told = (number: number) => {
     const one = of.buckets[number];
     return one ? `${moment(one.start)}: ${count(one.known)} of known alerts, ${count(one.new)} of new ones` : "";
   };
-  const file = `hefesto-deployment-${name.toLowerCase().replaceAll(/[^a-z0-9.]+/g, "-")}`;
   return (
-    <figure class="chart around">
-      <figcaption>
-        <h2 id="rate">Alerts around it</h2>
-        <div class="keep">
-          <button type="button" onClick={() => save(`${file}.csv`, "text/csv", table(of))}>
-            CSV<span class="hidden"> of the alerts around it</span>
-          </button>
-          <button
-            type="button"
-            onClick={() => save(`${file}.svg`, "image/svg+xml", picture(place.current?.querySelector("svg")))}
-          >
-            SVG<span class="hidden"> of the alerts around it</span>
-          </button>
-        </div>
-      </figcaption>
-      <div
-        ref={place}
-        class="plot"
-        tabIndex={0}
-        role="slider"
-        aria-label={`${many(total, "occurrence")} around the deployment: a step at a time by the arrow keys`}
-        aria-valuemin={0}
-        aria-valuemax={Math.max(0, last)}
-        aria-valuenow={picked ?? last}
-        aria-valuetext={told(picked ?? last)}
-        onKeyDown={step}
-        onPointerMove={pick}
-        onPointerLeave={() => setPicked(null)}
-        onBlur={() => setPicked(null)}
-      >
-        <svg width={width} height={HEIGHT} viewBox={`0 0 ${width} ${HEIGHT}`} aria-hidden="true">
+    <Plot
+      of={plot}
+      kind="around"
+      heading={<h2 id="rate">Alerts around it</h2>}
+      title={`deployment ${name}`}
+      table={() => csv([["start", "known", "new"], ...of.buckets.map((one) => [one.start, one.known, one.new])])}
+      label={`${many(total, "occurrence")} around the deployment: a step at a time by the arrow keys`}
+      height={HEIGHT}
+      last={last}
+      told={told}
+      under={(from) => Math.floor(((from - LEFT) / inner) * of.buckets.length)}
+      legend={
+        <>
+          <span class="day">{shown ? TIME.format(new Date(shown.start)) : "in all"}</span>
+          <span>
+            <i class="c-accent" />
+            new since <b>{count(shown ? shown.new : of.buckets.reduce((sum, one) => sum + one.new, 0))}</b>
+          </span>
+          <span>
+            <i class="c-low" />
+            known before <b>{count(shown ? shown.known : of.buckets.reduce((sum, one) => sum + one.known, 0))}</b>
+          </span>
+          {others.length ? <span>{many(others.length, "other deployment")} dashed</span> : null}
+        </>
+      }
+    >
           <rect class="after" x={here} y={TOP} width={Math.max(0, width - 4 - here)} height={floor - TOP} />
           <line x1={LEFT} x2={width - 4} y1={floor} y2={floor} class="grid base" />
           <line x1={LEFT} x2={width - 4} y1={TOP} y2={TOP} class="grid" />
@@ -125,25 +97,6 @@ export function Around({ of, at, name }: { of: Impact; at: string; name: string 
               {TIME.format(new Date(text))}
             </text>
           ))}
-        </svg>
-      </div>
-      <p class="legend" aria-hidden="true">
-        <span class="day">{shown ? TIME.format(new Date(shown.start)) : "in all"}</span>
-        <span>
-          <i class="c-accent" />
-          new since <b>{count(shown ? shown.new : of.buckets.reduce((sum, one) => sum + one.new, 0))}</b>
-        </span>
-        <span>
-          <i class="c-low" />
-          known before <b>{count(shown ? shown.known : of.buckets.reduce((sum, one) => sum + one.known, 0))}</b>
-        </span>
-        {others.length ? <span>{many(others.length, "other deployment")} dashed</span> : null}
-      </p>
-    </figure>
+    </Plot>
   );
-}
-
-function table(of: Impact): string {
-  const rows = of.buckets.map((one) => [one.start, one.known, one.new].join(","));
-  return ["start,known,new", ...rows, ""].join("\r\n");
 }

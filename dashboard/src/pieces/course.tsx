@@ -1,9 +1,9 @@
 // Measures over time as SVG: lines with gaps where nothing was measured, the band of what is usual, and the
 // stretches in which it was not; read by keyboard and pointer, saved as CSV and SVG.
-import { useEffect, useRef, useState } from "preact/hooks";
-
 import { figure, moment } from "../format";
-import { nice, picture, save, slug } from "./chart";
+import { nice } from "./chart";
+import { csv } from "./keep";
+import { Plot, usePlot } from "./plot";
 import "./course.css";
 
 export interface Line {
@@ -48,15 +48,8 @@ const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 const DAY = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 
 export function Course({ title, unit, times, lines, period, band, episodes = [], height = 132 }: Drawn) {
-  const place = useRef<HTMLDivElement>(null);
-  const [width, setWidth] = useState(400);
-  const [at, setAt] = useState<number | null>(null);
-  useEffect(() => {
-    const watch = new ResizeObserver(([entry]) => entry && setWidth(Math.max(220, entry.contentRect.width)));
-    watch.observe(place.current as Element);
-    return () => watch.disconnect();
-  }, []);
-
+  const plot = usePlot(220);
+  const { width, at } = plot;
   const moments = times.map((one) => Date.parse(one));
   const last = moments.length - 1;
   const start = period ? Date.parse(period.start) : (moments[0] ?? 0);
@@ -71,54 +64,42 @@ export function Course({ title, unit, times, lines, period, band, episodes = [],
   const tell = end - start > LONG_MS ? DAY : CLOCK;
   const ticks = Math.max(2, Math.min(6, Math.floor(inner / 90)));
 
-  function pick(event: PointerEvent): void {
-    const box = (event.currentTarget as Element).getBoundingClientRect();
-    const when = start + ((event.clientX - box.left - LEFT) / inner) * (end - start);
+  function nearest(from: number): number | null {
+    const when = start + ((from - LEFT) / inner) * (end - start);
     const distances = moments.map((one) => Math.abs(one - when));
-    setAt(distances.length ? distances.indexOf(Math.min(...distances)) : null);
+    return distances.length ? distances.indexOf(Math.min(...distances)) : null;
   }
 
-  function press(event: KeyboardEvent): void {
-    const by = { ArrowLeft: -1, ArrowRight: 1, Home: -moments.length, End: moments.length }[event.key];
-    if (by) {
-      event.preventDefault();
-      setAt((was) => Math.min(last, Math.max(0, (was ?? last) + by)));
-    }
-  }
-
-  const name = slug(title);
   return (
-    <figure class="chart course">
-      <figcaption>
-        <h3>{title}</h3>
-        <div class="keep">
-          <button type="button" onClick={() => save(`${name}.csv`, "text/csv", table(times, lines, band))}>
-            CSV<span class="hidden"> of {title}</span>
-          </button>
-          <button
-            type="button"
-            onClick={() => save(`${name}.svg`, "image/svg+xml", picture(place.current?.querySelector("svg")))}
-          >
-            SVG<span class="hidden"> of {title}</span>
-          </button>
-        </div>
-      </figcaption>
-      <div
-        ref={place}
-        class="plot"
-        tabIndex={0}
-        role="slider"
-        aria-label={`${title}: a step at a time by the arrow keys`}
-        aria-valuemin={0}
-        aria-valuemax={Math.max(0, last)}
-        aria-valuenow={Math.max(0, shown)}
-        aria-valuetext={told()}
-        onKeyDown={press}
-        onPointerMove={pick}
-        onPointerLeave={() => setAt(null)}
-        onBlur={() => setAt(null)}
-      >
-        <svg width={width} height={height} viewBox={`0 0 ${width} ${height}`} aria-hidden="true">
+    <Plot
+      of={plot}
+      kind="course"
+      heading={<h3>{title}</h3>}
+      title={title}
+      table={() => table(times, lines, band)}
+      label={`${title}: a step at a time by the arrow keys`}
+      height={height}
+      last={last}
+      told={told}
+      under={nearest}
+      legend={
+        <>
+          <span class="day">{times[shown] ? moment(times[shown] as string) : "nothing measured yet"}</span>
+          {lines.map((one) => (
+            <span key={one.name}>
+              <i class={`c-${one.colour}`} />
+              {one.name} <b>{value(one.values[shown])}</b>
+            </span>
+          ))}
+          {band && band.upper[shown] != null ? (
+            <span>
+              <i class="c-band" />
+              usual <b>{`${figure(band.lower[shown] ?? 0)} to ${figure(band.upper[shown] ?? 0)}`}</b>
+            </span>
+          ) : null}
+        </>
+      }
+    >
           {episodes.map((one) => {
             const from = x(Date.parse(one.start));
             const to = one.end ? x(Date.parse(one.end)) : x(end);
@@ -163,24 +144,7 @@ export function Course({ title, unit, times, lines, period, band, episodes = [],
           {at === null ? null : (
             <line x1={x(moments[shown] ?? 0)} x2={x(moments[shown] ?? 0)} y1={TOP} y2={height - BOTTOM} class="cursor" />
           )}
-        </svg>
-      </div>
-      <p class="legend" aria-hidden="true">
-        <span class="day">{times[shown] ? moment(times[shown] as string) : "nothing measured yet"}</span>
-        {lines.map((one) => (
-          <span key={one.name}>
-            <i class={`c-${one.colour}`} />
-            {one.name} <b>{value(one.values[shown])}</b>
-          </span>
-        ))}
-        {band && band.upper[shown] != null ? (
-          <span>
-            <i class="c-band" />
-            usual <b>{`${figure(band.lower[shown] ?? 0)} to ${figure(band.upper[shown] ?? 0)}`}</b>
-          </span>
-        ) : null}
-      </p>
-    </figure>
+    </Plot>
   );
 
   function value(of: number | null | undefined): string {
@@ -222,6 +186,6 @@ export function Course({ title, unit, times, lines, period, band, episodes = [],
 
 function table(times: string[], lines: Line[], band: Band | undefined): string {
   const columns = band ? [...lines, { name: "lower", values: band.lower }, { name: "upper", values: band.upper }] : lines;
-  const rows = times.map((time, index) => [time, ...columns.map((one) => one.values[index] ?? "")].join(","));
-  return [["time", ...columns.map((one) => one.name)].join(","), ...rows, ""].join("\r\n");
+  const rows = times.map((time, index) => [time, ...columns.map((one) => one.values[index] ?? null)]);
+  return csv([["time", ...columns.map((one) => one.name)], ...rows]);
 }

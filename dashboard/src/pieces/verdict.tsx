@@ -1,5 +1,5 @@
 // How something does, by a shape, a colour and a word: any one of them is enough.
-import { tail, words } from "../format";
+import { many, moment, tail, words } from "../format";
 import type { AlertAfter, Risk, Shipped } from "../outgoing";
 
 const SHAPES: Record<string, string> = {
@@ -30,17 +30,21 @@ export function StateMark({ of, as, bare = false }: { of: string; as?: string; b
   );
 }
 
-/** What is held of a deployment by now: the latest verdict; before the first, what has been seen so far. */
+/** How a deployment does by now; beneath it, what its latest verdict was where something is new since. */
 export function VerdictMark({ of }: { of: Shipped }) {
+  const { verdict, decided_at, new_alerts_since: since } = of.standing;
   const last = of.verdicts.at(-1);
-  if (last) {
-    return <StateMark of={last.verdict} />;
-  }
-  const fresh = of.impact.new_by_severity;
-  if (!of.impact.new_alerts) {
-    return <StateMark of="watching" as="being watched" />;
-  }
-  return <StateMark of={fresh.CRITICAL ? "failing" : fresh.HIGH || fresh.MEDIUM ? "degraded" : "watching"} as="new alerts" />;
+  const is_watched = verdict === "watching";
+  return (
+    <>
+      <StateMark of={verdict} as={is_watched ? (since ? "new alerts" : "being watched") : verdict} />
+      {last && decided_at && (since || last.verdict !== verdict) ? (
+        <span class="quiet since" title={`The verdict after ${last.after_hours} h, given ${moment(decided_at)}`}>
+          {last.verdict} after {last.after_hours} h{since ? `, ${many(since, "new alert")} since` : ""}
+        </span>
+      ) : null}
+    </>
+  );
 }
 
 const STEPS = { unknown: 0, low: 1, medium: 2, high: 3 };
