@@ -8,6 +8,10 @@ BIN := $(VENV)/bin
 # Tests wait for servers, browsers and commands a good part of their time: one more at once than there are processors.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)' 2>/dev/null || echo 2)
 
+# Keep what Python compiles also where the environment says not to (images do): each worker of the tests, and
+# each command and server that they start, would compile all of it again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help run dashboard wheel binary test check format lock docs hostile security fuzz fuzz-traces page heartbeats screenshots load slow soak busy bench kill faults clean hosts
 

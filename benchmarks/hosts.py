@@ -73,7 +73,7 @@ class Cluster:
             "HEFESTO_RATE_LIMITS": "off",
             "HEFESTO_ANALYSIS_PROCESSES": "1",
             "HEFESTO_LOG_LEVEL": "warning",
-            "HEFESTO_DRAIN_SECONDS": "2",
+            "HEFESTO_DRAIN_SECONDS": "5",  # as in production
             "HEFESTO_ROOTS": str(folder),
         }
         self.probes: dict[str, Probe] = {}
@@ -171,7 +171,8 @@ def rolling(cluster: Cluster) -> bool:
             while before & set(host.processes()):
                 time.sleep(0.1)
             unready = cluster.probes[host.name].unready_for(began)
-            print(f"{host.name} was out for {unready:.1f} s", flush=True)
+            told = cluster.probes[host.name].told_since(began)
+            print(f"{host.name} was out for {unready:.1f} s: {told}", flush=True)
         time.sleep(1.0)
     errors = {name: count for name, count in book.broken.items() if name != "not connected"}
     print(f"rolling restart: {sum(book.statuses.values())} answers, errors {errors}")
@@ -211,7 +212,8 @@ def _kill_one(cluster: Cluster, chance: random.Random) -> str:
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     out = cluster.probes[host.name].unready_for(began)
-    return f"{running[pid]} of {host.name}: the host was out for {out:.1f} s"
+    told = cluster.probes[host.name].told_since(began)
+    return f"{running[pid]} of {host.name}: the host was out for {out:.1f} s {told}"
 
 
 def _kill_redis(cluster: Cluster) -> None:

@@ -9,6 +9,7 @@ import http.client
 import itertools
 import json
 import random
+import select
 import threading
 import time
 import uuid
@@ -106,6 +107,8 @@ class Client:
         connection = self._open.get(address)
         if connection is None:
             connection = self._open[address] = http.client.HTTPConnection(address, PORT, timeout=TIMEOUT)
+        if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+            connection.close()  # it ended while nobody used it, which nginx and urllib3 see as well
         sent = False
         try:
             connection.connect() if connection.sock is None else None
@@ -156,12 +159,13 @@ def write_one(client: Client, book: Book, chance: random.Random) -> None:
 
 
 class Probe:
-    """Asks a host ten times a second whether it is ready, as a load balancer does."""
+    """Asks a host ten times a second whether it is ready, as a load balancer does, and keeps a diary."""
 
     def __init__(self, host: Host) -> None:
         self._client = Client([host], Book())
         self._unready_at = 0.0
         self._looked_at = 0.0
+        self._diary: list[tuple[float, int]] = []
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -172,17 +176,26 @@ class Probe:
             time.sleep(0.05)
         return max(self._unready_at - since, 0.0)
 
+    def told_since(self, since: float) -> str:
+        """Return what /readyz said from a moment on: each change, with the seconds that had passed."""
+        found = [(at - since, status) for at, status in list(self._diary) if at >= since]
+        return ", ".join(f"{status or 'refused'} at {at:.1f} s" for at, status in found)
+
     def close(self) -> None:
         """End."""
         self._over.set()
         self._thread.join()
 
     def _run(self) -> None:
+        last = 200
         while not self._over.wait(0.1):
-            answer = self._client.once("GET", "/readyz", None, {})
+            status = self._client.once("GET", "/readyz", None, {}).status
             self._looked_at = time.monotonic()
-            if answer.status != 200:
+            if status != 200:
                 self._unready_at = self._looked_at
+            if status != last:
+                self._diary.append((self._looked_at, status))
+                last = status
 
 
 class Load:

@@ -5,11 +5,11 @@
 Every input that bears a secret gets one that is used nowhere else: settings, headers, queries, bodies (good,
 wrong, malformed), passwords, tokens, URLs with credentials, secrets of alert sources, analysed files; and
 what the service makes and shows once (keys, tokens, codes) is remembered. All this is done with the log at
-`debug`, then again while the database fails underneath (tables gone, the writer's lock taken), so that there
-are tracebacks. Then the log, all answers but the one that shows a secret, the metrics, the database (its
-files, and each table as text), the audit log, the OpenAPI document and what commands print are searched, in
-plain text, hexadecimal and base64. No line may be forged into the log either. Exit status 1 when anything is
-found. `--plant` puts one secret where it does not belong, which must be found.
+`debug`, then again while the database fails underneath (rows that make no sense, tables gone, the writer's
+lock taken), so that there are tracebacks. Then the log, all answers but the one that shows a secret, the
+metrics, the database (its files, and each table as text), the audit log, the OpenAPI document and what
+commands print are searched, in plain text, hexadecimal and base64. No line may be forged into the log either.
+Exit status 1 when anything is found. `--plant` puts one secret where it does not belong, which must be found.
 """
 
 from __future__ import annotations
@@ -73,6 +73,15 @@ REACHED = tuple(
 )
 """What must have been answered, so that this has seen what it is about."""
 FAULTS = ("findings", "alerts", "intake", "sessions", "api_keys", "idempotency_keys", "outbox", "jobs")
+# What the domain has no word for, so that it comes out as a traceback: a list that is a number.
+NONSENSE = (
+    "UPDATE users SET projects = '7'",
+    "UPDATE projects SET service_names = '7', path_mappings = '7'",
+)
+SENSE = (
+    "UPDATE users SET projects = NULL",
+    "UPDATE projects SET service_names = '[]', path_mappings = '[]'",
+)
 
 
 class Visitor:
@@ -558,12 +567,25 @@ def _visit_with_faults(service: Service, visitor: Visitor, canaries: Canaries, r
     if url:
         engine = sa.create_engine(url, poolclass=sa.NullPool)
         with engine.begin() as connection:
+            for statement in NONSENSE:
+                connection.execute(sa.text(statement))
+        _visit(visitor, canaries, root)
+        with engine.begin() as connection:
+            for statement in SENSE:
+                connection.execute(sa.text(statement))
             for name in FAULTS:
                 connection.execute(sa.text(f"ALTER TABLE {name} RENAME TO {name}_gone"))
         engine.dispose()
         _visit(visitor, canaries, root)
         return
     with closing(sqlite3.connect(service.database, isolation_level=None)) as db:
+        for statement in NONSENSE:
+            db.execute(statement)
+        _accounts(visitor, canaries)
+        _sources(visitor, canaries)
+        _contents(visitor, canaries, root)
+        for statement in SENSE:
+            db.execute(statement)
         for name in FAULTS:
             db.execute(f"ALTER TABLE {name} RENAME TO {name}_gone")
         _accounts(visitor, canaries)
