@@ -74,7 +74,7 @@ class Sender:
         except TimeoutError:
             return Outcome(None, _since(began), f"No whole answer within {self._seconds:g} seconds.")
         except ssl.SSLError as error:
-            reason = getattr(error, "verify_message", "") or error.reason or "failed"
+            reason = (getattr(error, "verify_message", "") or error.reason or "failed").rstrip(".")
             return Outcome(None, _since(began), f"TLS: {reason}.")
         except (OSError, http.client.HTTPException, ValueError, UnicodeError) as error:
             return Outcome(None, _since(began), f"No answer ({type(error).__name__}).")
