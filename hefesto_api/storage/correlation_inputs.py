@@ -14,6 +14,7 @@ from hefesto_api.storage import hot
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses
 from hefesto_api.storage.base import Text, clean, dump_json
+from hefesto_api.storage.code_words import IS_OUTDATED, code_words
 from hefesto_api.storage.contents import contents, project_files
 from hefesto_api.storage.correlations import alert_suspects
 from hefesto_api.storage.findings import findings
@@ -28,10 +29,14 @@ MOST_INCIDENTS = 200
 
 
 class LatestAnalysis(NamedTuple):
-    """The latest completed analysis of a project, and the commit that it was of, if that was said."""
+    """The latest completed analysis of a project, and the commit that it was of, if that was said.
+
+    `words` is the state of the files by which an index of their words is kept; None: there is none of them.
+    """
 
     id: str
     commit_hash: str | None
+    words: str | None = None
 
 
 class FileContent(NamedTuple):
@@ -144,8 +149,11 @@ def open_alert(session: Session, project_id: str, fingerprint: str) -> str | Non
 _SERVICES = sa.select(projects.c.slug, projects.c.service_names).order_by(projects.c.id)
 _PROJECT = sa.bindparam("project", type_=Text)
 _OPEN = sa.select(alerts.c.id).where(alerts.c.open_key == sa.bindparam("key", type_=Text))
+_WORDS = sa.select(code_words.c.state).where(
+    code_words.c.project_id == _PROJECT, code_words.c.words.is_not(None), ~IS_OUTDATED
+)
 _LATEST = (
-    sa.select(analyses.c.id, analyses.c.commit_hash)
+    sa.select(analyses.c.id, analyses.c.commit_hash, _WORDS.scalar_subquery())
     .where(analyses.c.project_id == _PROJECT, analyses.c.status == "completed")
     .order_by(analyses.c.created_at.desc())
     .limit(1)

@@ -67,7 +67,7 @@ _TABLES = {
     MACHINERY: (
         "advice", "advice_months", "alembic_version", "alert_sources", "api_key_secrets", "api_key_usage",
         "api_keys", "audit_keys", "audit_logs", "audit_seals", "audit_strands", "backup_codes",
-        "event_cursors", "export_cursors", "gauge_minutes",
+        "code_words", "event_cursors", "export_cursors", "gauge_minutes",
         "generations", "idempotency_keys", "identities", "intake", "intake_bodies", "jobs", "kept_keys",
         "oauth_clients", "oauth_codes", "oauth_grants", "oauth_refresh_tokens", "refresh_tokens",
         "request_minutes", "scheduled_job_execution", "schedules", "second_factors", "secret_keys",

@@ -17,7 +17,7 @@ from hefesto_api.storage.migrations import triggers
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-HEAD = "0021"
+HEAD = "0022"
 """The revision this version needs (a test compares it with the newest file in `migrations/versions`)."""
 _REVISION = sa.text("SELECT version_num FROM alembic_version")
 _STAMP = """CREATE TABLE alembic_version (

@@ -14,6 +14,7 @@ from hefesto_api.storage.api_keys import api_key_secrets, api_keys
 from hefesto_api.storage.audit import audit_keys, audit_logs, audit_seals, audit_strands
 from hefesto_api.storage.base import metadata
 from hefesto_api.storage.code_facts import code_facts
+from hefesto_api.storage.code_words import code_words
 from hefesto_api.storage.contents import contents, functions, project_files
 from hefesto_api.storage.correlations import alert_suspects, correlations, finding_incidents
 from hefesto_api.storage.deliveries import alert_delivery_queue, event_cursors
@@ -84,6 +85,7 @@ __all__ = [
     "baselines",
     "batches",
     "code_facts",
+    "code_words",
     "contents",
     "correlation_feedback",
     "correlations",

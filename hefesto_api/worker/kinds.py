@@ -23,7 +23,7 @@ from hefesto_api.features.dashboard import observing
 from hefesto_api.features.deployments import judging
 from hefesto_api.features.findings import triage
 from hefesto_api.features.intake import reading
-from hefesto_api.features.iris import correlating, indexing, past, recording
+from hefesto_api.features.iris import correlating, indexing, past, recording, words
 from hefesto_api.storage import audit_check, audit_retention, audit_seals, jobs, retention, upkeep
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ def analyse(slot: Slot, job: Job) -> None:
             span.tell(**{f"hefesto__analysis__{name}": value for name, value in told.items()})
     slot.runtime.metrics.count_analysis(record.status, (record.execution_time_ms or 0) / 1000)
     indexing.after_analysis(slot.runtime.db, record)
+    words.after_analysis(slot.runtime.db, record)
 
 
 def index_history(slot: Slot, job: Job) -> None:
@@ -95,6 +96,13 @@ def index_history(slot: Slot, job: Job) -> None:
         past.ask_for(session, project_id, commit)
 
 
+def index_words(slot: Slot, job: Job) -> None:
+    """Index which files of a project have a word that few have."""
+    hooks = words.Hooks(hold=lambda session: jobs.hold(session, job), stopped=slot.stop.is_set)
+    if not words.index(slot.runtime.db, job.payload["project_id"], slot.runtime.settings.roots, hooks):
+        raise Interrupted
+
+
 def take_in(slot: Slot, job: Job) -> None:
     """Read what monitoring tools sent."""
     db = slot.runtime.db
@@ -107,6 +115,7 @@ def keep_up(slot: Slot, job: Job) -> None:
     """Remove what nothing needs any more, and open findings that were ignored until now."""
     upkeep.run(slot.runtime.db)
     triage.wake(slot.runtime.db)
+    words.ask_for_outdated(slot.runtime.db)
     prune(slot)
 
 
@@ -186,6 +195,7 @@ KINDS: Mapping[str, Callable[[Slot, Job], None]] = {
     "analysis": analyse,
     "intake": take_in,
     "history": index_history,
+    "words": index_words,
     "upkeep": keep_up,
     "correlation": correlate,
     "deployment_verdicts": judge_deployments,

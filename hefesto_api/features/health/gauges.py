@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     "alert_upkeep", "analysis", "audit_seal", "baselines", "correlation", "deployment_verdicts", "history",
-    "intake", "measures", "upkeep",
+    "intake", "measures", "upkeep", "words",
 )  # fmt: skip
 """The kinds of jobs that are told of also while there are none, so that alerts can ask about them."""
 

@@ -19,7 +19,7 @@ from hefesto_api.analyzers import catalogue
 from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
 from hefesto_api.domain.correlation.rules import FITS
-from hefesto_api.features.iris import evidence, knowledge, past, reading, telling
+from hefesto_api.features.iris import evidence, knowledge, past, reading, telling, words
 from hefesto_api.features.iris.changing import Changes, functions_of
 from hefesto_api.features.iris.running import Running, running
 from hefesto_api.features.iris.sources import Sources
@@ -30,7 +30,7 @@ from hefesto_api.storage import (
 from hefesto_api.storage.correlations import CorrelationRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from hefesto_api.adapters.memory import Memory
@@ -45,6 +45,8 @@ if TYPE_CHECKING:
     from hefesto_api.storage.correlation_inputs import NearFinding
     from hefesto_api.storage.database import Database
     from hefesto_api.storage.projects import ProjectRecord
+
+    Find = Callable[[str], Iterable[str]]
 
 SIZE = 1_000  # bytes that a frame of a crash takes in memory
 
@@ -142,10 +144,12 @@ def _correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAler
     sources = Sources(desk.db, project, desk.roots)
     revision = ran.known or (sources.resolve(ran.commit) if ran.commit else None)
     code = knowledge.Code(desk.db, desk.memory, sources, project.id, state, revision)
-    place = ("crash", project.id, project.revision, state, revision, _digest(incoming))
+    known_words = latest.words if latest else None
+    place = ("crash", project.id, project.revision, state, revision, known_words, _digest(incoming))
     seen: _Seen | None = desk.memory.get(place)
     if seen is None:
-        seen = _see(incoming, where, code, is_analysed=is_analysed)
+        find = words.Finder(desk.db, desk.memory, project.id, known_words).naming if known_words else None
+        seen = _see(incoming, where, code, find, is_analysed=is_analysed)
         if seen.crash.frames and not code.fresh:  # else it is not certain yet that facts are on record
             desk.memory.keep(place, seen, SIZE * (1 + len(seen.crash.frames)) + code.unpacked)
     crash, facts = seen.crash, seen.facts
@@ -202,11 +206,13 @@ def replayable(session: Session, record: CorrelationRecord) -> tuple[Inputs, dic
     return inputs, knowledge.stored(session, keys)
 
 
-def _see(incoming: IncomingAlert, where: Places, code: Code, *, is_analysed: bool) -> _Seen:
+def _see(
+    incoming: IncomingAlert, where: Places, code: Code, find: Find | None, *, is_analysed: bool
+) -> _Seen:
     """Read the trace, find its files and gather the facts of those that matter."""
     trace = reading.trace_of(incoming)
     crash = reading.crash_of(incoming, trace, where)
-    facts = gather(crash, code.facts_of, where.index)
+    facts = gather(crash, code.facts_of, where.index, find=find)
     if any(frame.candidates for one in (crash, *crash.causes) for frame in one.frames):
         crash = reading.crash_of(incoming, trace, where, facts)
     fingerprint = grouping.fingerprint(incoming, where.holds if is_analysed else None)
