@@ -6,9 +6,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from tests.forking import Forking
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 EVAL = "def run(text):\n    return eval(text)\n"
 SHELL = "import subprocess\n\n\ndef call(line):\n    subprocess.call(line, shell=True)\n"
@@ -17,7 +21,9 @@ SHELL = "import subprocess\n\n\ndef call(line):\n    subprocess.call(line, shell
 class Hefesto(Protocol):
     """Runs the command and waits for it."""
 
-    def __call__(self, *arguments: str | Path, **environ: str) -> subprocess.CompletedProcess[str]: ...
+    def __call__(
+        self, *arguments: str | Path, cwd: Path | None = None, text: str = "", **environ: str
+    ) -> subprocess.CompletedProcess[str]: ...
 
 
 @pytest.fixture
@@ -38,20 +44,27 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def hefesto(environ: dict[str, str], tree: Path) -> Hefesto:
-    """The command, in the tree."""
+@pytest.fixture(scope="session")
+def forking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forking]:
+    """A process that has imported the commands."""
+    with Forking(tmp_path_factory.mktemp("forking")) as made:
+        yield made
 
-    def run(*arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            argv(*arguments),
-            cwd=tree,
-            env=environ | more,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+
+@pytest.fixture
+def hefesto(environ: dict[str, str], tree: Path, request: pytest.FixtureRequest) -> Hefesto:
+    """The command, in the tree or another folder; `text` is its standard input."""
+
+    def run(
+        *arguments: str | Path, cwd: Path | None = None, text: str = "", **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        if any(name.startswith("COVERAGE_") for name in environ):  # which counts from the start of a process
+            return subprocess.run(
+                argv(*arguments), cwd=cwd or tree, env=environ | more, input=text,
+                capture_output=True, text=True, check=False, timeout=100,
+            )  # fmt: skip
+        forking: Forking = request.getfixturevalue("forking")
+        return forking.run(arguments, cwd or tree, environ | more, text)
 
     return run
 
