@@ -12,7 +12,7 @@ from msgspec import Struct
 from hefesto_api.domain import clock, ids
 from hefesto_api.domain import webhooks as rules
 from hefesto_api.domain.errors import NotFound
-from hefesto_api.storage import outbox
+from hefesto_api.storage import hot, outbox
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.outbox import Event
 from hefesto_api.storage.webhooks import WebhookRecord, webhooks
@@ -133,6 +133,9 @@ _CALLED = (
     )
     .order_by(_w.delivery_failures, _w.id)
 )
+_ANYBODY: sa.Select[Any] = (
+    sa.select(sa.literal_column("1")).select_from(webhooks).limit(sa.literal_column("1"))
+)
 _CURSOR_AT = sa.select(event_cursors.c.seq).where(event_cursors.c.name == _CURSOR)
 _ended = sa.update(alert_delivery_queue).where(_d.id == sa.bindparam("of_id"), _d.status == _IS_PENDING)
 _RECORD = _ended.values(
@@ -147,9 +150,15 @@ _RECORD = _ended.values(
 _WITH_ID = sa.select(alert_delivery_queue).where(_d.id == sa.bindparam("id"))
 
 
-def behind(session: Session) -> bool:
-    """Tell whether there are events that nobody has looked at for webhooks."""
-    return (session.execute(_CURSOR_AT).scalar() or 0) < outbox.last(session)
+def behind(session: Session) -> int:
+    """Return how many events nobody has looked at for webhooks, or more: numbers may have been left out."""
+    at = hot.fetch(session, _CURSOR_AT, {})
+    return max(outbox.last(session) - (at[0][0] if at else 0), 0)
+
+
+def has_listeners(session: Session) -> bool:
+    """Tell whether there are webhooks at all."""
+    return bool(hot.fetch(session, _ANYBODY, {}))
 
 
 def take(
@@ -181,7 +190,7 @@ def take(
 
 def called(session: Session) -> list[str]:
     """Return the webhooks that have something to do now, those that fail last."""
-    return list(session.execute(_CALLED, {"now": clock.now()}).scalars())
+    return [row[0] for row in hot.fetch(session, _CALLED, {"now": clock.now()})]
 
 
 def due(session: Session, webhook_id: str, limit: int) -> list[DeliveryRecord]:

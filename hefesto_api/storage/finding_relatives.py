@@ -5,16 +5,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hefesto_api.domain.finding import Severity
+from hefesto_api.domain.finding import Group, Severity
 from hefesto_api.storage import hot
-from hefesto_api.storage.base import Session
+from hefesto_api.storage.base import Session, Text
 from hefesto_api.storage.finding_details import DetailedFinding
 from hefesto_api.storage.findings import findings
+from hefesto_api.storage.rollups import finding_counts
 
 LOOKED_AT = 2_000
 """Of a project's open findings of each severity, the latest: the answer costs the same in a large project."""
 MOST = 200
-_f = findings.c
+_f, _c = findings.c, finding_counts.c
 
 
 class Relative(Struct, frozen=True):
@@ -53,6 +54,29 @@ _SAME_FILE = (
     )
     .limit(MOST)
 )
+
+
+def _looked_at(severity: Severity) -> sa.ColumnElement[int]:
+    """Return how many of a severity are looked at: none where the counts know of none of the rule's.
+
+    Nearly every rule has one severity: three of the four ranges were walked in vain.
+    """
+    known = (
+        sa.select(sa.literal_column("1"))
+        .where(
+            _c.project_id == sa.bindparam("project_id", type_=Text),
+            _c.status == "open",
+            _c.severity == severity.value,
+            sa.or_(*(_c.analyzer == one.value for one in Group)),
+            _c.rule_id == sa.bindparam("rule_id", type_=Text),
+            _c.findings > sa.literal_column("0"),
+        )
+        .exists()
+    )
+    most = sa.literal_column(str(LOOKED_AT), sa.Integer)
+    return sa.case((known, most), else_=sa.literal_column("0", sa.Integer))
+
+
 # The latest of each severity are a range of an index, which has the rule too: no row is read for the others.
 _LATEST = [
     sa.select(_f.id, _f.rule_id)
@@ -62,7 +86,7 @@ _LATEST = [
         _f.severity_rank == severity.rank,
     )
     .order_by(_f.last_seen.desc(), _f.id.desc())
-    .limit(LOOKED_AT)
+    .limit(_looked_at(severity))
     .subquery()
     for severity in Severity
 ]

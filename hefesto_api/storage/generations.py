@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from msgspec import Struct
 
+from hefesto_api.storage import direct
 from hefesto_api.storage.base import Session, Text, metadata
 
 if TYPE_CHECKING:
@@ -171,9 +172,10 @@ def move_to(session: Session, tags: Sequence[Tag]) -> None:
         moved = {"now": now, "chance": chance, "kinds": kinds, "scopes": scopes}
         session.exec_driver_sql(_MOVE_POSTGRESQL, moved)
         return
-    session.exec_driver_sql(_NAME, (chance,))
-    value = session.exec_driver_sql(_MOVE_HEAD, (now,)).scalar_one()
-    session.exec_driver_sql(_MOVE, [(kind, scope, value) for kind, scope in tags])
+    direct.run(session, _NAME, (chance,))
+    value = direct.run(session, _MOVE_HEAD, (now,)).fetchall()[0][0]
+    for kind, scope in tags:
+        direct.run(session, _MOVE, (kind, scope, value))
 
 
 def distrust(db: Database) -> None:

@@ -1,4 +1,4 @@
-"""Reading on hot paths: a statement is compiled once, and its text handed straight to the driver.
+"""Reading and writing on hot paths: a statement is compiled once, and its text handed straight to the driver.
 
 SQLAlchemy looks a compiled statement up by a key that it makes of the whole statement each time, and wraps
 each result; for a list's page that took as long as the database took to answer.
@@ -9,13 +9,14 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import sqlalchemy as sa
+
+from hefesto_api.storage import direct
 from hefesto_api.storage.base import Text, clean
 from hefesto_api.storage.generations import touch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-    import sqlalchemy as sa
 
     from hefesto_api.storage.base import Session
 
@@ -47,16 +48,23 @@ def fetch(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]
         return [tuple(row) for row in session.exec_driver_sql(ready.sql, bound)]
 
 
-def change(session: Session, statement: sa.Insert | sa.Update, values: Mapping[str, Any]) -> None:
-    """Carry out an INSERT or UPDATE that returns nothing, as `fetch` does a SELECT."""
+def records(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a SELECT with the values of its columns' types: times, JSON, flags."""
+    readers = _readers(statement, session.dialect)
+    return [
+        tuple(one if read is None else read(one) for one, read in zip(row, readers, strict=True))
+        for row in fetch(session, statement, values)
+    ]
+
+
+def change(session: Session, statement: sa.Insert | sa.Update, values: Mapping[str, Any]) -> int:
+    """Carry out an INSERT or UPDATE as `fetch` does a SELECT; return how many rows that were.
+
+    It is one that returns nothing: an INSERT whose key the database gives is an `inline()` one.
+    """
     ready = _prepared(statement, session.dialect)
-    bound = _bound(ready, values)
-    driver: Any = session.connection.dbapi_connection
     touch(session, ready.sql)
-    try:
-        driver.execute(ready.sql, bound)
-    except (session.dialect.loaded_dbapi.Error, OverflowError, UnicodeEncodeError):
-        session.exec_driver_sql(ready.sql, bound)  # fails again, in the words of the domain
+    return int(direct.run(session, ready.sql, _bound(ready, values)).rowcount)
 
 
 def _bound(ready: _Prepared, values: Mapping[str, Any]) -> Any:
@@ -74,6 +82,16 @@ def _prepared(statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dia
     )
     fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
     return _Prepared(compiled.string, names, processors, fixed, compiled.positional)
+
+
+@lru_cache(maxsize=1024)
+def _readers(statement: sa.Select[Any], dialect: sa.Dialect) -> tuple[Processor | None, ...]:
+    kinds = [cast("Any", column.type) for column in statement.selected_columns]
+    # PostgreSQL's numbers are read by what the driver says that they are; floats come as they are.
+    return tuple(
+        None if isinstance(kind, sa.Float) else kind.dialect_impl(dialect).result_processor(dialect, None)
+        for kind in kinds
+    )
 
 
 def _processor(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Processor | None:

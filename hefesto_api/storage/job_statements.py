@@ -49,6 +49,7 @@ def insert(dialect: str) -> Any:
 # No parameters: the databases must see, when they plan, that the partial indexes fit.
 _IS_QUEUED: sa.ColumnElement[str] = sa.literal_column("'queued'")
 _IS_RUNNING: sa.ColumnElement[str] = sa.literal_column("'running'")
+_SOMETHING: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
 _NOW = sa.bindparam("now", type_=UtcDateTime)
 _UNTIL = sa.bindparam("until", type_=UtcDateTime)
 # What was queued to be done at once is due also when the clock was put back since.
@@ -69,6 +70,8 @@ _LANE_TAKEN = (
     )
     .exists()
 )
+# Whether there may be something to do: an idle worker looks at nothing else.
+ANY_DUE = sa.select(_SOMETHING).where(jobs.c.status == _IS_QUEUED, _IS_DUE).limit(_SOMETHING)
 DUE = (
     sa.select(jobs.c.id)
     .where(

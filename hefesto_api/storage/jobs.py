@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from hefesto_api.domain import clock, ids, tracing
 from hefesto_api.domain.errors import Conflict, NotFound
+from hefesto_api.storage import hot
 from hefesto_api.storage import job_statements as statements
 from hefesto_api.storage.base import QUEUED, Session
 from hefesto_api.storage.database import Database
@@ -95,6 +96,8 @@ def lease(
     moment = now or clock.now()
     due = {"kinds": list(kinds), "now": moment}
     with db.read() as session:  # an idle worker takes no writer's lock
+        if not hot.fetch(session, statements.ANY_DUE, due):
+            return None
         if session.execute(statements.DUE, due).first() is None:
             return None
     try:

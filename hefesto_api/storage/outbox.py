@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from hefesto_api.domain import clock, ids
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import RINGS, Json, Serial, Session, Text, UtcDateTime, metadata
 
 outbox = sa.Table(
@@ -36,7 +37,12 @@ class Event(Struct, frozen=True):
     created_at: datetime
 
 
-_INSERT = sa.insert(outbox)
+_TOLD = ("id", "type", "project_id", "data", "created_at")
+_INSERT = (
+    sa.insert(outbox)
+    .inline()
+    .values({name: sa.bindparam(f"new_{name}", type_=outbox.c[name].type) for name in _TOLD})
+)
 _AFTER = (
     sa.select(outbox)
     .where(outbox.c.seq > sa.bindparam("seq"))
@@ -63,7 +69,7 @@ def append(session: Session, event_type: str, data: dict[str, Any], *, project_i
         "data": data,
         "created_at": clock.now(),
     }
-    session.execute(_INSERT, row)
+    hot.change(session, _INSERT, {f"new_{name}": value for name, value in row.items()})
     session.info[RINGS] = True
     return event_id
 
@@ -75,7 +81,7 @@ def after(session: Session, seq: int, *, limit: int = 100) -> list[Event]:
 
 def last(session: Session) -> int:
     """Return the latest event's number; 0 when there is none."""
-    return int(session.execute(_LAST).scalar_one())
+    return int(hot.fetch(session, _LAST, {})[0][0])
 
 
 def purge(session: Session, before: datetime) -> int:

@@ -95,10 +95,14 @@ class Dispatcher:
         return len(waiting)
 
     def take_in(self) -> None:
-        """Make deliveries of all events that are new."""
+        """Make deliveries of all events that are new.
+
+        Where nobody wants any they are passed over in batches: what comes before a webhook is not for it.
+        """
         while not self._stopping.is_set():
             with self._db.read() as session:
-                if not deliveries.behind(session):
+                behind = deliveries.behind(session)
+                if not behind or (behind < EVENTS and not deliveries.has_listeners(session)):
                     return
             with self._db.write(durable=False) as session:
                 records = [one for one in webhooks.every(session) if one.is_active]
