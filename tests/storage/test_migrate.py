@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -43,6 +44,19 @@ def test_a_new_file_gets_what_the_revisions_would_have_made(tmp_path: Path) -> N
         migrate.run_alembic(session, "upgrade", "head")
     assert _schema(quick) == _schema(stepwise)
     assert len(_schema(quick)) > len(metadata.tables)
+
+
+def test_what_is_stored_of_the_schema_is_what_the_code_describes(tmp_path: Path) -> None:
+    stored, described = (
+        open_database(f"sqlite:///{tmp_path / name}") for name in ("stored.db", "described.db")
+    )
+    migrate.upgrade(stored)
+    with described.schema() as session:
+        migrate.create_all(session)
+    again = "the schema was changed: run `python -m hefesto_api.storage.migrate`"
+    assert _schema(stored) == _schema(described), again
+    # An outdated one would cost every first start its time, and nothing else.
+    assert orjson.loads(migrate.STORED.read_bytes())["revision"] == migrate.HEAD, again
 
 
 def test_up_and_down_and_up_again(db_kind: str, tmp_path: Path) -> None:
