@@ -113,7 +113,7 @@ def test_it_works_until_it_is_stopped(runtime: Runtime, tmp_path: Path) -> None:
     analysis_id = submitted(runtime, tmp_path)
     assert service.wait(runtime.db, analysis_id, 30).status == "completed"
     worker.stop()
-    thread.join(timeout=30)
+    thread.join(timeout=100)
     assert not thread.is_alive()
     with runtime.db.read() as session:
         assert workers.alive(session, 3600) == []

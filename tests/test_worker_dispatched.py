@@ -18,7 +18,7 @@ from hefesto_api.worker.dispatched import DispatchedWorker
 from tests.databases import db, db_kind, db_template, db_url  # noqa: F401 - fixtures
 
 NOWHERE = "amqp://127.0.0.1:1//"  # a broker that is always away
-SECONDS = 20.0
+SECONDS = 60.0
 NEVER = 3600.0
 
 

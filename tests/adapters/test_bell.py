@@ -14,7 +14,7 @@ from tests.databases import db, db_kind, db_template, db_url  # noqa: F401 - fix
 if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
 
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 def test_whoever_listens_hears_the_bell(redis_url: str) -> None:  # noqa: F811

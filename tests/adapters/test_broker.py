@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 RABBITMQ = ("127.0.0.1", 5672)
-SECONDS = 20.0
+SECONDS = 60.0
 
 
 @pytest.fixture(scope="module", params=["redis", "rabbitmq"])

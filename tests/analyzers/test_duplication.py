@@ -8,6 +8,8 @@ from hefesto_api.analyzers import duplication
 from hefesto_api.domain.finding import Detection, Severity
 from tests.analyzers.sources import parsed
 
+LONG = 20_000  # lines: who compared each with each would take minutes
+
 
 def block(size: int, seed: int = 1) -> list[str]:
     """Return lines that no other seed makes."""
@@ -197,15 +199,15 @@ def test_a_hundred_times_the_copies_take_about_a_hundred_times_as_long() -> None
 
 @pytest.mark.parametrize("period", [1, 2, 3, 9, 10, 12, 17, 100])
 def test_long_repetition_takes_a_moment(period: int) -> None:
-    rows = block(period) * (50_000 // period)
+    rows = block(period) * (LONG // period)
     assert seconds({"a.py": rows, "b.py": rows}) < 5
 
 
 def test_words_of_few_lines_take_a_moment() -> None:
     rng = random.Random(7)  # noqa: S311 - a test's data
     for letters in (2, 3, 5):
-        rows = [rng.choice(block(letters)) for _ in range(50_000)]
-        assert seconds({"a.py": rows, "b.py": rows[25_000:] + rows[:25_000]}) < 10
+        rows = [rng.choice(block(letters)) for _ in range(LONG)]
+        assert seconds({"a.py": rows, "b.py": rows[LONG // 2 :] + rows[: LONG // 2]}) < 10
 
 
 def test_empty_files_have_no_shingles() -> None:

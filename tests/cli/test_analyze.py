@@ -286,7 +286,7 @@ def test_it_can_be_interrupted_in_the_middle(
 
 def states(path: Path, until: str | None = None) -> list[str]:
     """Return the status of every analysis, once one has the awaited one."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     found: list[str] = []
     while time.monotonic() < deadline:
         with (

@@ -40,12 +40,12 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         )
         yield number
         process.terminate()
-        assert process.wait(30) == 0
+        assert process.wait(60) == 0
 
 
 def exchange(port: int, request: bytes, *, finish: bool = False) -> bytes:
     """Send raw bytes and return all that comes back; `finish` closes our side first."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
         connection.sendall(request)
         if finish:
             connection.shutdown(socket.SHUT_WR)
@@ -168,7 +168,7 @@ def test_clients_that_leave_their_end_open_keep_nobody_out(port: int) -> None:
         for _ in range(
             30
         ):  # at two seconds each, as gunicorn has it, nobody else would be served for a minute
-            connection = left_open.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            connection = left_open.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
             connection.sendall(closing)
         assert status_of(exchange(port, closing)) == 200
 

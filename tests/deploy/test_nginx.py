@@ -75,7 +75,7 @@ class Front:
 
     def wait(self) -> None:
         """Wait until it listens."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with suppress(ConnectionRefusedError):
                 self.connect().close()
@@ -145,7 +145,7 @@ def front(service: Served, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     made = Front(tmp_path_factory.mktemp("nginx"), service.port)
     yield made
     made.process.send_signal(signal.SIGTERM)
-    made.process.wait(20)
+    made.process.wait(60)
 
 
 def test_answers_come_by_https_with_the_headers_of_production(front: Front) -> None:

@@ -31,7 +31,7 @@ class ModelStandIn(StandIn):
         """Remember a request and answer it once the gate is open."""
         named = {name.lower(): value for name, value in heard.headers.items()}
         self.heard.append((heard.path, named, json.loads(heard.body)))
-        self.gate.wait(10)
+        self.gate.wait(60)
         text = self.answer(heard.path) if self.raw is None else self.raw
         return Answer(self.status, text, {"Content-Type": "application/json"})
 

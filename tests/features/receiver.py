@@ -46,7 +46,7 @@ class Receiver(StandIn):
     def wait_for_posts(self, many: int) -> None:
         """Wait until so much was sent to it."""
         with self._came:
-            assert self._came.wait_for(lambda: len(self.posts) >= many, timeout=30)
+            assert self._came.wait_for(lambda: len(self.posts) >= many, timeout=100)
 
     def told(self, secret: str) -> list[dict[str, Any]]:
         """Return what it was told, each message verified."""

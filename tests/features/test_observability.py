@@ -164,10 +164,10 @@ def test_a_worker_tells_of_itself(app: Flask) -> None:
     held.metrics.count_job("analysis", "succeeded", 0.1)
     server = MetricsServer(0, lambda: held.metrics.exposition(lambda: gauges.now(held)))
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.port}/metrics", timeout=60) as answer:
             told = answer.read().decode()
         with pytest.raises(urllib.error.HTTPError):
-            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/", timeout=10)
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/", timeout=60)
         with pytest.raises(UsageError, match="cannot be bound"):
             MetricsServer(server.port, lambda: b"")
     finally:

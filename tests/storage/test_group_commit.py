@@ -29,7 +29,7 @@ class Book:
     def write(self, session: Session, items: Sequence[int]) -> list[int]:
         self.groups.append(list(items))
         self.has_begun.set()
-        assert self.may_go.wait(30)
+        assert self.may_go.wait(100)
         for item in items:
             outbox.append(session, "number.written", {"number": item})
         if 13 in items:
@@ -56,7 +56,7 @@ def together(db: Database, book: Book, door: GroupCommit[int, int], items: Seque
     book.may_go.clear()
     with ThreadPoolExecutor(len(items)) as pool:
         futures = [pool.submit(door.do, items[0])]
-        assert book.has_begun.wait(30)
+        assert book.has_begun.wait(100)
         for number, item in enumerate(items[1:], start=1):
             futures.append(pool.submit(door.do, item))
             while door.queue_length < number:

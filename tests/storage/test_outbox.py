@@ -48,7 +48,7 @@ def test_a_slow_transaction_is_not_overtaken(db: Database) -> None:
         with db.write() as session:
             outbox.append(session, "slow.done", {})
             appended.set()
-            may_end.wait(30)
+            may_end.wait(100)
 
     def quickly() -> None:
         with db.write() as session:
@@ -56,7 +56,7 @@ def test_a_slow_transaction_is_not_overtaken(db: Database) -> None:
 
     slow, quick = threading.Thread(target=slowly), threading.Thread(target=quickly)
     slow.start()
-    assert appended.wait(30)
+    assert appended.wait(100)
     quick.start()
     quick.join(0.2)
     with db.read() as session:

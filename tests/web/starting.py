@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def _connected() -> str:
     """Connect to the port that the server was told to bind."""
     try:
-        socket.create_connection(("127.0.0.1", int(os.environ["PORT"])), timeout=10).close()
+        socket.create_connection(("127.0.0.1", int(os.environ["PORT"])), timeout=60).close()
     except ConnectionRefusedError:
         return "refused"
     return "open"
