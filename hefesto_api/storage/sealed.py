@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from typing import NamedTuple
 
@@ -50,15 +51,16 @@ class SealedColumn(NamedTuple):
         return self.table.c[self.kind.row] if self.kind.row else sa.literal("")
 
 
-def columns() -> list[SealedColumn]:
+@cache
+def columns() -> tuple[SealedColumn, ...]:
     """Return every sealed column of every table."""
     import_module("hefesto_api.storage.tables")
-    return [
+    return tuple(
         SealedColumn(table, column, _key(table), column.type)
         for table in metadata.sorted_tables
         for column in table.columns
         if isinstance(column.type, SealedText)
-    ]
+    )
 
 
 def _key(table: sa.Table) -> sa.Column[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from functools import cache
 from typing import TYPE_CHECKING, Protocol
 
 import sqlalchemy as sa
@@ -95,8 +96,8 @@ def _note(session: Session, key_id: str, given_up_at: datetime | None = None) ->
 def in_use(session: Session) -> dict[str, int]:
     """Count the secrets that each key encrypted; "" stands for those that none did."""
     counts: dict[str, int] = {}
-    for column in columns():
-        for row in session.execute(_by_beginning(column)):
+    for statement in _all_by_beginning():
+        for row in session.execute(statement):
             key_id = _key_id(row.beginning)
             counts[key_id] = counts.get(key_id, 0) + row.secrets
     return counts
@@ -150,6 +151,11 @@ def give_up(session: Session, key_id: str) -> Mapping[str, int]:
 def _count(session: Session, column: SealedColumn, key_id: str) -> int:
     rows = session.execute(_by_beginning(column))
     return sum(row.secrets for row in rows if _key_id(row.beginning) == key_id)
+
+
+@cache
+def _all_by_beginning() -> tuple[sa.Select[str, int], ...]:
+    return tuple(map(_by_beginning, columns()))
 
 
 def _by_beginning(column: SealedColumn) -> sa.Select[str, int]:
