@@ -9,12 +9,12 @@ from __future__ import annotations
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+import sqlalchemy as sa
+
 from hefesto_api.storage.base import Text, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    import sqlalchemy as sa
 
     from hefesto_api.storage.base import Session
 
@@ -23,24 +23,32 @@ if TYPE_CHECKING:
 
 
 class _Prepared(NamedTuple):
-    """A statement as the driver takes it: its values by place, or by name where `positional` is false."""
+    """A statement as the driver takes it: its values by place, or by name where `positional` is false.
+
+    `keys` are those of the rows, for each of the `names`.
+    """
 
     sql: str
     names: tuple[str, ...]
+    keys: tuple[str, ...]
     processors: tuple[Processor, ...]
     positional: bool
 
 
-def execute(session: Session, statement: sa.Insert, rows: Sequence[dict[str, Any]]) -> None:
-    """Execute an INSERT for each row; all rows have the keys of the first, each the name of a column.
+def execute(
+    session: Session, statement: sa.Insert | sa.Update, rows: Sequence[dict[str, Any]], *, prefix: str = ""
+) -> None:
+    """Execute a statement for each row; all rows have the keys of the first.
 
-    Statements are remembered: pass one that is built once.
+    The keys are the names of columns for an INSERT; for an UPDATE those of its parameters behind `prefix`,
+    all of them, so that a constant in it has to be its text (`sa.literal_column`). Statements are
+    remembered: pass one that is built once.
     """
     if not rows:
         return
-    ready = _prepared(statement, tuple(rows[0]), session.dialect)
+    ready = _prepared(statement, tuple(rows[0]), prefix, session.dialect)
     columns = [
-        bind([row[name] for row in rows]) for name, bind in zip(ready.names, ready.processors, strict=True)
+        bind([row[key] for row in rows]) for key, bind in zip(ready.keys, ready.processors, strict=True)
     ]
     bound: Any = list(zip(*columns, strict=True))
     if not ready.positional:
@@ -49,12 +57,17 @@ def execute(session: Session, statement: sa.Insert, rows: Sequence[dict[str, Any
 
 
 @lru_cache(maxsize=64)
-def _prepared(statement: sa.Insert, keys: tuple[str, ...], dialect: sa.Dialect) -> _Prepared:
-    compiled = statement.compile(dialect=dialect, column_keys=list(keys))
-    names = tuple(compiled.positiontup or ()) if compiled.positional else keys
+def _prepared(
+    statement: sa.Insert | sa.Update, keys: tuple[str, ...], prefix: str, dialect: sa.Dialect
+) -> _Prepared:
+    columns = list(keys) if isinstance(statement, sa.Insert) else None
+    compiled = statement.compile(dialect=dialect, column_keys=columns)
+    named = tuple(prefix + key for key in keys)
+    names = tuple(compiled.positiontup or ()) if compiled.positional else named
     return _Prepared(
         compiled.string,
         names,
+        tuple(name.removeprefix(prefix) for name in names),
         tuple(_processor(compiled.binds[name].type, dialect) for name in names),
         compiled.positional,
     )
@@ -76,6 +89,9 @@ def _cleaned(texts: Column) -> Column:
 
 
 def _each(bind: Callable[[Any], Any], values: Column) -> Column:
+    first = values[0]
+    if all(value is first for value in values):  # as the moment of a transaction is
+        return [bind(first)] * len(values)
     return [bind(value) for value in values]
 
 

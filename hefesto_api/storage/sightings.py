@@ -13,7 +13,7 @@ from hefesto_api.storage.contents import project_files
 from hefesto_api.storage.findings import finding_history, findings, unpack_prints
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from hefesto_api.storage.base import Session
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _KNOWN_COLUMNS = (
     "id", "rule_id", "analyzer", "branch", "line", "function_name", "status", "reason", "prints", "file_path",
 )  # fmt: skip
+_WORDED_COLUMNS = (*_KNOWN_COLUMNS, "column", "severity", "description")
+
+Wording = tuple[int, int, str, str]
+"""Line, column, severity and description of a finding."""
 
 
 _PATHS_SQLITE = "SELECT value FROM json_each(:paths)"
@@ -36,16 +40,35 @@ def known_in(
     session: Session, project_id: str, paths: Sequence[str], *, tool: str = "hefesto"
 ) -> dict[str, list[KnownFinding]]:
     """Return what is known of a tool's findings in some files, of every branch, by path."""
-    statement = sa.select(*(findings.c[name] for name in _KNOWN_COLUMNS)).where(
+    by_path: dict[str, list[KnownFinding]] = {}
+    linked = finding_links.linked(session, project_id)
+    for row in _rows_in(session, project_id, paths, tool, _KNOWN_COLUMNS):
+        by_path.setdefault(row.file_path, []).append(linked.told_of(_known(row)))
+    return by_path
+
+
+def known_and_worded(
+    session: Session, project_id: str, paths: Sequence[str], tool: str
+) -> tuple[dict[str, list[KnownFinding]], dict[str, Wording]]:
+    """Return what `known_in` does, and what is said of each of these findings, by its id."""
+    by_path: dict[str, list[KnownFinding]] = {}
+    said: dict[str, Wording] = {}
+    linked = finding_links.linked(session, project_id)
+    for row in _rows_in(session, project_id, paths, tool, _WORDED_COLUMNS):
+        by_path.setdefault(row.file_path, []).append(linked.told_of(_known(row)))
+        said[row.id] = (row.line, row.column, row.severity, row.description)
+    return by_path, said
+
+
+def _rows_in(
+    session: Session, project_id: str, paths: Sequence[str], tool: str, columns: Sequence[str]
+) -> Sequence[sa.Row[Any]]:
+    statement = sa.select(*(findings.c[name] for name in columns)).where(
         findings.c.project_id == project_id,
         findings.c.tool == tool,
         _within(session.dialect.name),
     )
-    by_path: dict[str, list[KnownFinding]] = {}
-    linked = finding_links.linked(session, project_id)
-    for row in session.execute(statement, {"paths": orjson.dumps(paths).decode()}):
-        by_path.setdefault(row.file_path, []).append(linked.told_of(_known(row)))
-    return by_path
+    return session.execute(statement, {"paths": orjson.dumps(paths).decode()}).fetchall()
 
 
 def _known(row: sa.Row[Any]) -> KnownFinding:
@@ -60,17 +83,6 @@ def _known(row: sa.Row[Any]) -> KnownFinding:
         reason=row.reason,
         prints=unpack_prints(row.prints),
     )
-
-
-def wording(session: Session, finding_ids: Sequence[str]) -> dict[str, tuple[int, int, str, str]]:
-    """Return (line, column, severity, description) of findings by their id."""
-    source = _PATHS_SQLITE if session.dialect.name == "sqlite" else _PATHS_POSTGRESQL
-    columns = (findings.c.id, findings.c.line, findings.c.column, findings.c.severity, findings.c.description)
-    rows = session.execute(
-        sa.select(*columns).where(findings.c.id.in_(sa.text(source))),
-        {"paths": orjson.dumps(list(finding_ids)).decode()},
-    )
-    return {row[0]: tuple(row[1:]) for row in rows}
 
 
 def paths_of_tool(session: Session, project_id: str, tool: str) -> set[str]:
@@ -108,22 +120,22 @@ _SEEN_AGAIN = (
 )  # fmt: skip
 _UPDATE_SEEN = (
     sa.update(findings)
-    .where(findings.c.id == sa.bindparam("of_id"), findings.c.analysis_id != sa.bindparam("new_analysis_id"))
+    .where(findings.c.id == sa.bindparam("new_id"), findings.c.analysis_id != sa.bindparam("new_analysis_id"))
     .values(
         {name: sa.bindparam(f"new_{name}", type_=findings.c[name].type) for name in _SEEN_AGAIN}
-        | {"occurrence_count": findings.c.occurrence_count + 1}
+        | {"occurrence_count": findings.c.occurrence_count + sa.literal_column("1")}
     )
 )
 
 
-def saw_again(session: Session, rows: Iterable[dict[str, Any]]) -> None:
+def saw_again(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Record sightings: where the finding is now and what is said of it; nothing a person set.
+
+    A row is the finding's `id` and the columns of _SEEN_AGAIN.
 
     A row that this analysis wrote before (it was interrupted and runs again) is left as it is.
     """
-    bound = [{"of_id": row["id"]} | {f"new_{name}": row[name] for name in _SEEN_AGAIN} for row in rows]
-    if bound:
-        session.execute(_UPDATE_SEEN, bound)
+    bulk.execute(session, _UPDATE_SEEN, rows, prefix="new_")
 
 
 _SET_STATUS = (

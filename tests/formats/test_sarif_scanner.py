@@ -33,6 +33,15 @@ def test_results_are_found_between_all_else() -> None:
     assert scan(text, most=100).rest == rest
 
 
+@pytest.mark.parametrize("depth", [0, 1, 9, 10, 11, 12, 13, 40])
+def test_results_end_where_they_end_however_deep_they_are(depth: int) -> None:
+    within = (
+        b'{"a": [' * (depth // 2) + b"[" * (depth % 2) + b'"]}"' + b"]" * (depth % 2) + b"]}" * (depth // 2)
+    )
+    results = [b'{"b": ' + within + b', "c": {}}', b'{"d": ' + within + b"}"]
+    assert results_of(HEAD + b"[" + b" , ".join(results) + b"]" + TAIL) == [results]
+
+
 def test_what_stands_in_texts_is_text() -> None:
     text = HEAD + rb'[{"a": "\\", "b": "\"results\": [{"}]' + TAIL
     assert results_of(text) == [[rb'{"a": "\\", "b": "\"results\": [{"}']]

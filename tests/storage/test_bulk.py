@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -95,6 +96,29 @@ def test_a_row_that_lacks_a_column_of_the_first_is_refused(db: Database, project
         bulk.execute(session, INSERT, [whole, lacking])
     with db.read() as session:
         assert written(session) == {}
+
+
+def test_rows_are_updated_by_the_parameters_of_a_statement(db: Database, project: str) -> None:
+    first, second = row(project, line=3), row(project, line=30)
+    update = (
+        sa.update(findings)
+        .where(findings.c.id == sa.bindparam("new_id"))
+        .values(
+            line=sa.bindparam("new_line", type_=findings.c.line.type),
+            last_seen=sa.bindparam("new_last_seen", type_=findings.c.last_seen.type),
+            occurrence_count=findings.c.occurrence_count + sa.literal_column("1"),
+        )
+    )
+    later = THEN + timedelta(days=1)
+    changes = [{"id": first["id"], "line": 4, "last_seen": later}]
+    changes += [{"last_seen": later + timedelta(hours=1), "line": 31, "id": second["id"]}]
+    with db.write() as session:
+        bulk.execute(session, INSERT, [first, second])
+        bulk.execute(session, update, changes, prefix="new_")
+        kept = written(session)
+    seen = [(kept[one["id"]]["line"], kept[one["id"]]["last_seen"]) for one in (first, second)]
+    assert seen == [(4, later), (31, later + timedelta(hours=1))]
+    assert {one["occurrence_count"] for one in kept.values()} == {first["occurrence_count"] + 1}
 
 
 def test_no_rows_are_no_statement(db: Database) -> None:

@@ -14,7 +14,7 @@ from hefesto_api.formats.sarif import Located
 from hefesto_api.storage.base import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from hefesto_api.domain.finding import Detection
     from hefesto_api.domain.identity import Fingerprints
@@ -101,14 +101,17 @@ def indexes(runs: Sequence[RunReader], refused: RefusedResults) -> list[Index]:
 
 
 def staged(
-    index: Index, emptied: Sequence[str], *, files: int, results: int
+    index: Index, emptied: Sequence[str], *, files: int, results: Callable[[], int]
 ) -> Iterator[list[tuple[str, Seen]]]:
-    """Group files so that the transaction that writes a group stays short; `emptied` hold nothing now."""
+    """Group files so that the transaction that writes a group stays short; `emptied` hold nothing now.
+
+    A group is at most `files`, and as many `results` as are wanted by then, but for a single larger file.
+    """
     stage: list[tuple[str, Seen]] = []
     weight = 0
     for path in (*index.found, *emptied):
         coming = index.results_in(path)
-        if stage and (len(stage) >= files or weight + coming > results):
+        if stage and (len(stage) >= files or weight + coming > results()):
             yield stage
             stage, weight = [], 0
         stage.append((path, index.seen_in(path)))
@@ -119,7 +122,7 @@ def staged(
 
 def _described(found: Sequence[Imported]) -> Seen:
     """Pair each detection with its fingerprints: where the tool gives some, they are the exact one."""
-    detections = [structs.replace(one.detection, tool=_name(one.detection.tool)) for one in found]
+    detections = [_renamed(one.detection) for one in found]
     return [
         (detection, _identified(one, detection, mark))
         for one, detection, mark in zip(found, detections, fingerprints(detections, ()), strict=True)
@@ -133,6 +136,11 @@ def _identified(one: Imported, detection: Detection, mark: Fingerprints) -> Fing
     stated = repr((detection.rule_id, sorted(one.fingerprints.items())))
     digest = blake2b(stated.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     return structs.replace(mark, exact=digest)
+
+
+def _renamed(detection: Detection) -> Detection:
+    name = _name(detection.tool)
+    return detection if name == detection.tool else structs.replace(detection, tool=name)
 
 
 def _name(tool: str) -> str:

@@ -11,6 +11,7 @@ from hefesto_api.features.analysis import document, execution, record, service
 from hefesto_api.features.analysis.document import Chunk, Tally
 from hefesto_api.features.analysis.import_index import RefusedResults, indexes, staged
 from hefesto_api.features.analysis.order import Order
+from hefesto_api.features.analysis.pace import Pace, giving_way
 from hefesto_api.features.analysis.record import Writer
 from hefesto_api.formats import sarif
 from hefesto_api.storage import analyses, generations, projects, sightings
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from hefesto_api.storage.database import Database
 
 KIND = "import"
-STAGE_RESULTS = 250
 STAGE_FILES = 250
 
 
@@ -47,6 +47,11 @@ def take_in(db: Database, roots: Sequence[Path], received: Received, wanted: Map
     had the rule. All of the report is looked at before anything is written. Until the end the analysis
     counts as failed, which it is should this process end before.
     """
+    with giving_way():
+        return _taken_in(db, roots, received, wanted)
+
+
+def _taken_in(db: Database, roots: Sequence[Path], received: Received, wanted: Mapping[str, Any]) -> Summary:
     slug = wanted.get("project") or service.DEFAULT_PROJECT
     with db.read() as session:
         former = projects.find(session, slug)
@@ -104,6 +109,7 @@ class _Import:
         self._paths: set[str] = set()
         self._seq = 0
         self._began = time.monotonic()
+        self._pace = Pace()
 
     def bring_in(self, index: Index) -> None:
         """Compare what the runs of one tool found with its findings on record, file by file."""
@@ -113,8 +119,10 @@ class _Import:
             standing = sightings.paths_of_tool(session, order.project_id or "", index.tool)
         emptied = (standing & index.paths).difference(index.found)
         closes = _closes(order, index)
-        for stage in staged(index, sorted(emptied), files=STAGE_FILES, results=STAGE_RESULTS):
-            self._write(order, stage, closes)
+        pace = self._pace
+        for stage in staged(index, sorted(emptied), files=STAGE_FILES, results=lambda: pace.results):
+            seconds = self._write(order, stage, closes)
+            pace.took(sum(len(pairs) for _, pairs in stage), seconds)
 
     def complete(self) -> None:
         """Write that the import is complete, and tell of it."""
@@ -135,14 +143,16 @@ class _Import:
 
     def _write(
         self, order: Order, stage: Sequence[tuple[str, Seen]], closes: Callable[[str, KnownFinding], bool]
-    ) -> None:
+    ) -> float:
+        """Write a stage; return the seconds of the processor that its transaction took."""
         project_id = order.project_id or ""
         with self._db.write(durable=False) as session:
+            opened = time.thread_time()
             generations.within(session, project_id)
             sightings.alone(session, project_id, order.tool)
             writer = Writer(session, order, "", clock.now(), Chunk())
-            known = sightings.known_in(session, project_id, [path for path, _ in stage], tool=order.tool)
-            said = sightings.wording(session, [one.id for ones in known.values() for one in ones])
+            paths = [path for path, _ in stage]
+            known, said = sightings.known_and_worded(session, project_id, paths, order.tool)
             for path, pairs in stage:
                 plan = record.apply_to_file(
                     writer, project_id, path, known.get(path, []), pairs, _within(path, closes)
@@ -151,6 +161,7 @@ class _Import:
             writer.flush()
             self.counts["resolved"] += len(writer.chunk.resolved)
             self._end(session, writer.chunk)
+        return time.thread_time() - opened
 
     def _count(self, plan: Plan, pairs: Seen, said: Mapping[str, tuple[Any, ...]]) -> None:
         self.counts["new"] += len(plan.created)

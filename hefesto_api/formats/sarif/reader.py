@@ -89,6 +89,7 @@ class RunReader:
         self.paths = tuple(_analysed(run, roots))
         self._text, self._pages = text, Pages(text)
         self._run, self._at, self._spans, self._roots = run, at, spans, roots
+        self._files = results.Files(run, roots)
 
     def located(self) -> Iterator[Located | Refused]:
         """Yield where the results are that are to be taken, and those that cannot be.
@@ -100,12 +101,12 @@ class RunReader:
             if result.kind not in _KEPT or result.baseline_state == "absent":
                 continue
             try:
-                path = results.file_of(self._run, result, self._roots)
+                path = self._files.of(result)
             except RefusedPathError as reason:
                 yield Refused(self._place(number), f"The location {reason}.")
             else:
                 rule = self._rules.of(result)
-                yield Located(number, path, results.rule_id_of(self._run, result, rule))
+                yield Located(number, path, results.rule_id_of(self.tool, result, rule))
 
     def imported(self, number: int, path: str) -> Imported:
         """Return a result in our words; `path` is its file, as `located` told it."""

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from hefesto_api.domain.finding import Detection, Group, Suppression
+from hefesto_api.domain.finding import Detection, Group, Severity, Suppression
 from hefesto_api.formats.sarif.mapping import confidence_of, group_of, severity_of, weaknesses
 from hefesto_api.formats.sarif.model import Location, Message, Result, RuleDescriptor, Run, ToolComponent
 from hefesto_api.formats.sarif.paths import RefusedPathError, path_of
@@ -21,6 +21,7 @@ _BASELINES = ("new", "unchanged", "updated")
 _ARGUMENT = re.compile(r"\{(\d{1,2})\}")
 _LINES = 2**31 - 1
 _READINGS = 10_000  # remembered of a run
+_PATHS = 2_000  # remembered of a run
 
 
 class Imported(Struct, frozen=True):
@@ -41,14 +42,16 @@ class Reading(NamedTuple):
     analyzer: Group
     confidence: float
     cwe: tuple[int, ...]
+    severity: Severity
+    advice: str
 
 
 class Rules:
     """The rules of a run, to be found by id or by index, in the driver or its extensions."""
 
     def __init__(self, run: Run) -> None:
-        self._tool = tool_of(run)
-        self._readings: dict[tuple[str | None, int], Reading] = {}
+        self.tool = tool_of(run)
+        self._readings: dict[tuple[str | None, int, str | None], Reading] = {}
         self._components: list[ToolComponent] = [run.tool.driver, *run.tool.extensions]
         self._by_id = {rule.id: rule for each in reversed(self._components) for rule in each.rules}
 
@@ -69,37 +72,51 @@ class Rules:
         return self._by_id.get(rule_id) or self._by_id.get(rule_id.rpartition("/")[0])
 
     def reading(self, result: Result, rule: RuleDescriptor | None) -> Reading:
-        """Read a result's group, confidence and weaknesses: once a rule, unless it has properties itself.
+        """Read what a result's rule tells of it: once a rule and level, unless it has properties itself.
 
         For each result of a large report this took a fifth of the import.
         """
         if result.properties:
-            return _reading(self._tool, result, rule)
-        key = (result.rule_id, id(rule))  # the run holds its rules, so that no id comes twice
+            return _reading(self.tool, result, rule)
+        key = (result.rule_id, id(rule), result.level)  # the run holds its rules, so that no id comes twice
         found = self._readings.get(key)
         if found is None:
             if len(self._readings) >= _READINGS:  # ids that no rule has are the report's own invention
                 self._readings.clear()
-            found = self._readings[key] = _reading(self._tool, result, rule)
+            found = self._readings[key] = _reading(self.tool, result, rule)
         return found
 
 
 def _reading(tool: str, result: Result, rule: RuleDescriptor | None) -> Reading:
     cwe = weaknesses(result, rule)
-    return Reading(group_of(tool, result, rule, cwe), confidence_of(result, rule), cwe)
+    group, confidence = group_of(tool, result, rule, cwe), confidence_of(result, rule)
+    return Reading(group, confidence, cwe, severity_of(result, rule), _advice(rule))
 
 
-def file_of(run: Run, result: Result, roots: Sequence[str]) -> str:
-    """Return the path of the file that a result is in; raises RefusedPathError."""
-    physical = result.locations[0].physical_location if result.locations else None
-    artifact = physical.artifact_location if physical else None
-    return path_of(artifact, run.artifacts, run.original_uri_base_ids, roots)
+class Files:
+    """The files of a run's results; many results of a file name it with the same words."""
+
+    def __init__(self, run: Run, roots: Sequence[str]) -> None:
+        self._run, self._roots = run, roots
+        self._paths: dict[tuple[str | None, str | None, int], str] = {}
+
+    def of(self, result: Result) -> str:
+        """Return the path of the file that a result is in; raises RefusedPathError."""
+        physical = result.locations[0].physical_location if result.locations else None
+        artifact = physical.artifact_location if physical else None
+        key = (artifact.uri, artifact.uri_base_id, artifact.index) if artifact else (None, None, -1)
+        path = self._paths.get(key)
+        if path is None:
+            path = path_of(artifact, self._run.artifacts, self._run.original_uri_base_ids, self._roots)
+            if len(self._paths) >= _PATHS:
+                self._paths.clear()
+            self._paths[key] = path
+        return path
 
 
-def rule_id_of(run: Run, result: Result, rule: RuleDescriptor | None) -> str:
+def rule_id_of(tool: str, result: Result, rule: RuleDescriptor | None) -> str:
     """Return the id of a result's rule: its own word, its rule's, or one that says it has none."""
-    unnamed = f"{tool_of(run)}/unnamed"
-    return cut(result.rule_id or (rule.id if rule else "") or unnamed, 300)
+    return cut(result.rule_id or (rule.id if rule else "") or f"{tool}/unnamed", 300)
 
 
 def tool_of(run: Run) -> str:
@@ -112,14 +129,14 @@ def imported(run: Run, result: Result, rules: Rules, path: str, roots: Sequence[
     rule = rules.of(result)
     return Imported(
         path=path,
-        detection=_detection(run, result, rule, rules.reading(result, rule), roots),
+        detection=_detection(run, rules.tool, result, rule, rules.reading(result, rule), roots),
         fingerprints=result.partial_fingerprints | result.fingerprints,
         suppressed=any(each.status in (None, "accepted") for each in result.suppressions),
     )
 
 
 def _detection(
-    run: Run, result: Result, rule: RuleDescriptor | None, reading: Reading, roots: Sequence[str]
+    run: Run, tool: str, result: Result, rule: RuleDescriptor | None, reading: Reading, roots: Sequence[str]
 ) -> Detection:
     location = result.locations[0] if result.locations else Location()
     physical = location.physical_location
@@ -128,10 +145,10 @@ def _detection(
     line = _positive(region.start_line if region else 0)
     own = _text(region.snippet) if region else ""
     return Detection(
-        rule_id=rule_id_of(run, result, rule),
+        rule_id=rule_id_of(tool, result, rule),
         analyzer=reading.analyzer,
-        tool=tool_of(run),
-        severity=severity_of(result, rule),
+        tool=tool,
+        severity=reading.severity,
         confidence=reading.confidence,
         line=line,
         message=_message(result, rule),
@@ -140,7 +157,7 @@ def _detection(
         end_column=max(0, min(region.end_column, _LINES)) if region else 0,
         line_text=own.split("\n", 1)[0][:500],
         snippet=cut((_text(context.snippet) if context else "") or own, _TEXT),
-        recommendation=_advice(rule),
+        recommendation=reading.advice,
         cwe=reading.cwe,
         symbol=_symbol(location),
         suppression=_suppression(result, line),
@@ -210,6 +227,11 @@ def _metadata(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequ
     `code_flows` holds the steps of each thread; `code_flow_threads` how many threads each flow has, where
     that is not one.
     """
+    help_uri = rule.help_uri if rule else None
+    if not (result.code_flows or result.related_locations or result.suppressions) and (
+        result.baseline_state is None and result.rank is None
+    ):
+        return {} if help_uri is None else {"help_uri": help_uri}
     flows = [flow.thread_flows[:_THREADS] for flow in result.code_flows[:_FLOWS]]
     threads = [len(flow) for flow in flows if flow]
     steps = [
@@ -224,7 +246,7 @@ def _metadata(run: Run, result: Result, rule: RuleDescriptor | None, roots: Sequ
         "suppressions": _further_suppressions(result),
         "baseline_state": result.baseline_state if result.baseline_state in _BASELINES else None,
         "rank": result.rank,
-        "help_uri": rule.help_uri if rule else None,
+        "help_uri": help_uri,
     }
     return {key: value for key, value in kept.items() if value not in (None, [])}
 
@@ -249,4 +271,4 @@ def _step(run: Run, place: Location, roots: Sequence[str]) -> dict[str, Any]:
 
 def cut(text: str, most: int) -> str:
     """Return a text without NUL, cut to a length."""
-    return text.replace("\0", "")[:most]
+    return (text.replace("\0", "") if "\0" in text else text)[:most]

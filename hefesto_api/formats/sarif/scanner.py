@@ -20,16 +20,29 @@ MAX_REST = 64 * 1024 * 1024  # bytes of a document without its results
 _BOM = b"\xef\xbb\xbf"
 _RUNS, _RUN, _RESULTS = 2, 3, 4  # how many brackets are open within `runs`, a run, and its `results`
 # Up to the next bracket, over all strings; nothing is ever tried twice, so that it takes linear time.
-_NEXT = re.compile(rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+([{}\[\]])', re.DOTALL)
+_FLAT = rb'[^"{}\[\]]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}\[\]]*+)*+'
+_NEXT = re.compile(_FLAT + rb"([{}\[\]])", re.DOTALL)
 _RUNS_KEY = re.compile(rb'(?<!\\)"runs"[ \t\r\n]*+:[ \t\r\n]*+\[\Z')
 _RESULTS_KEY = re.compile(rb'(?<!\\)"results"[ \t\r\n]*+:[ \t\r\n]*+\[\Z')
 _FIRST = re.compile(rb"[ \t\r\n]*+([{\]])")
 _FURTHER = re.compile(rb"[ \t\r\n]*+(?:,[ \t\r\n]*+(\{)|(\]))")
+_USUAL = 12  # brackets that are open at once within nearly every result, its flows too
 _OPENING = (b"{", b"[")
 _DEEPEST = DEPTH - _RESULTS
 _KEY_ROOM = 256  # bytes before a bracket in which its key is looked for
 _AROUND = 64 * 1024  # bytes that come along when one byte of a mapped file is looked at
 _HELD = 4 * 1024 * 1024
+
+
+def _rest_of_object() -> re.Pattern[bytes]:
+    """Return what matches the rest of an object in one go, where it is nested no deeper than is usual."""
+    within = _FLAT
+    for _ in range(_USUAL - 1):
+        within = _FLAT + rb"(?:[{\[]" + within + rb"[}\]]" + _FLAT + rb")*+"
+    return re.compile(within + rb"[}\]]", re.DOTALL)
+
+
+_REST_OF_OBJECT = _rest_of_object()
 
 
 class Pages:
@@ -157,6 +170,8 @@ class _Scan:
 
     def _end_of(self, position: int) -> int:
         """Return the place behind the object that is open."""
+        if usual := _REST_OF_OBJECT.match(self._text, position):
+            return usual.end()
         text, depth, following = self._text, 1, _NEXT.match
         while depth:
             found = following(text, position)
