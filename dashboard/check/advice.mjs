@@ -1,7 +1,7 @@
 // Looks at what a language model is asked and says on the page of an alert.
 import { barriers, given, opened, run, wrong } from "./looking.mjs";
 
-run({
+await run({
   /** Advice is asked for by a button, shown as the text that it is, and still there afterwards. */
   async advice(browser) {
     const page = await opened(browser, `/dashboard/alerts/${given.alert}`);

@@ -12,7 +12,7 @@ async function saved(page, name) {
 
 const focused = (page) => page.evaluate(() => document.activeElement?.querySelector("title")?.textContent ?? "");
 
-run({
+await run({
   /** Before the first analysis no code was scored: the plot has a gap there, not the best of scores. */
   async score(browser) {
     const page = await opened(browser, "/dashboard/quality");
@@ -83,7 +83,7 @@ run({
     };
     const told = (id) => call("GET", `/api/v1/findings/${id}`);
     const becomes = async (id, wanted) => {
-      for (let tries = 0; tries < 50; tries++) {
+      for (let tries = 0; tries < 900; tries++) {
         const found = await told(id);
         if (Object.entries(wanted).every(([name, value]) => String(found[name]).startsWith(value))) {
           return;
@@ -143,7 +143,7 @@ run({
     }
     // Seen long before the page would look again by itself.
     const counted = page.getByText(`${before + given.many}×`, { exact: true });
-    await counted.waitFor({ timeout: 10_000 }).catch(() => wrong.push(`${before + given.many} is not seen`));
+    await counted.waitFor({ timeout: 25_000 }).catch(() => wrong.push(`${before + given.many} is not seen`));
     const table = await saved(page, "CSV of Rate");
     if (!table.startsWith("time,occurrences,deployed_release,deployed_commit\r\n") || !table.includes("4.2.0")) {
       wrong.push(`the table of the rate is ${table.slice(0, 300)}`);

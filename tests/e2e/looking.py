@@ -25,7 +25,7 @@ NEEDED = {
 }
 MARKS = [
     pytest.mark.e2e,
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
     pytest.mark.skipif(
         not all(NEEDED.values()), reason="; ".join(told for told, holds in NEEDED.items() if not holds)
     ),
@@ -62,11 +62,53 @@ def alert(alert_id: str, error: str, **more: Any) -> dict[str, Any]:
     return {**told, "stacktrace": trace(error), **more}
 
 
+class Looker:
+    """A script of checks with its browser, which looks at one page after the other."""
+
+    def __init__(self, script: str) -> None:
+        self._process = subprocess.Popen(
+            ["node", f"check/{script}.mjs"],
+            cwd=ROOT,
+            env={**os.environ, "CHROMIUM": str(BROWSER)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def wrong(self, check: str, url: str, given: dict[str, Any]) -> list[str]:
+        """Run checks (named with commas between them) and return what is wrong."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps({"check": check, "url": url, "given": given}) + "\n")
+        self._process.stdin.flush()
+        found: list[str] = json.loads(self._process.stdout.readline())
+        return found
+
+    def end(self) -> None:
+        """Close the browser; one that does not answer is ended."""
+        try:
+            self._process.communicate(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.communicate()
+
+
+_lookers: dict[str, Looker] = {}
+
+
 def look(served: Served, check: str, script: str = "check", **given: Any) -> None:
     """Run a check of the page; it may find nothing."""
-    argv = ["node", f"check/{script}.mjs", check, f"http://127.0.0.1:{served.port}", json.dumps(given)]
-    environ = {**os.environ, "CHROMIUM": str(BROWSER)}
-    done = subprocess.run(
-        argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False, timeout=240
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    if script not in _lookers:
+        _lookers[script] = Looker(script)
+    try:
+        wrong = _lookers[script].wrong(check, f"http://127.0.0.1:{served.port}", given)
+    except BaseException:  # it is in the middle of something: the next check wants a sound one
+        _lookers.pop(script).end()
+        raise
+    assert not wrong, "\n".join(wrong)
+
+
+def end_all() -> None:
+    """Close every browser."""
+    while _lookers:
+        _lookers.popitem()[1].end()

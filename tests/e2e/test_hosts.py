@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.e2e, pytest.mark.postgres]
+pytestmark = [pytest.mark.e2e, pytest.mark.postgres, pytest.mark.timeout(300)]
 LONG = "20"  # seconds that a host which is told to stop goes on answering
 
 
@@ -59,7 +59,7 @@ def ask(
 
 
 def client_of(server: Server) -> closing[http.client.HTTPConnection]:
-    return closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=2 * SECONDS))
+    return closing(http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS))
 
 
 def test_what_happens_at_one_is_told_at_the_other_and_one_may_go(hosts: tuple[Server, Server]) -> None:
