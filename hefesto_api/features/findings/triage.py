@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hefesto_api.domain import audit, clock
@@ -10,7 +11,16 @@ from hefesto_api.domain.errors import Conflict, Invalid, NotFound, PreconditionF
 from hefesto_api.domain.finding import Status
 from hefesto_api.domain.lifecycle import SUPPRESSED
 from hefesto_api.features.findings import linking, selection, service
-from hefesto_api.storage import finding_list, findings, generations, outbox, projects
+from hefesto_api.storage import (
+    finding_decisions,
+    finding_list,
+    findings,
+    generations,
+    joint,
+    outbox,
+    projects,
+)
+from hefesto_api.storage.finding_decisions import Change
 from hefesto_api.storage.findings import HistoryEntry
 
 if TYPE_CHECKING:
@@ -20,6 +30,7 @@ if TYPE_CHECKING:
 
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
+    from hefesto_api.storage.finding_decisions import Standing
     from hefesto_api.storage.findings import FindingRecord
 
 MOST_AT_ONCE = 1000
@@ -71,13 +82,18 @@ def one(
     require: Callable[[Callable[[], Any]], None] = lambda load: None,
 ) -> dict[str, Any]:
     """Decide about one finding; `require` may raise, given how to load what a GET answers now."""
-    with db.write() as session:
-        record = service.read(session, finding_id, who.allowed)
+
+    def decide(session: Session) -> dict[str, Any]:
+        record, slug = _read(session, finding_id, who)
         require(lambda: service.detail(session, finding_id, who.allowed, who.roots))
         changed = _apply(session, who, record, wanted)
-        _announce(session, who, [(record, wanted.status)] if changed else [])
-        _note(session, [(record, changed, wanted.comment)] if changed else [])
-        return _triaged(changed or record)
+        if changed is None:
+            return _triaged(record)
+        _announce(session, who, [(record, wanted.status)])
+        _note(record, changed, wanted.comment, slug)
+        return _triaged(changed)
+
+    return joint.write(db, decide)
 
 
 def many(db: Database, who: Who, ids: Sequence[str], wanted: Decision) -> dict[str, Any]:
@@ -86,8 +102,8 @@ def many(db: Database, who: Who, ids: Sequence[str], wanted: Decision) -> dict[s
     # In one order, so that two who decide about the same findings never wait for each other.
     unique = sorted(set(ids))
     for start in range(0, len(unique), STAGE):
-        with db.write() as session:
-            decided += _stage(session, who, unique[start : start + STAGE], wanted)
+        some = unique[start : start + STAGE]
+        decided += joint.write(db, partial(_stage, who=who, ids=some, wanted=wanted), rows=len(some))
     results = list(_each(ids, {result["id"]: result for result in decided}))
     failed = sum(not result["success"] for result in results)
     updated = sum(result.get("changed", False) for result in results)
@@ -109,20 +125,21 @@ def wake(db: Database) -> int:
     while True:
         with db.write() as session:
             due = findings.ignored_until_before(session, clock.now(), limit=STAGE)
-            woken = [record for record in due if _woken(session, record)]
-            _note(session, [(record, findings.get(session, record.id), _TIME_PASSED) for record in woken])
-            _announce(session, Who("", None), [(record, Status.OPEN.value) for record in woken])
+            slugs = projects.slugs(session, (record.project_id for record in due))
+            woken = [(record, now) for record in due if (now := _woken(session, record)) is not None]
+            for record, now in woken:
+                _note(record, now, _TIME_PASSED, slugs.get(record.project_id))
+            _announce(session, Who("", None), [(record, Status.OPEN.value) for record, _ in woken])
         count += len(woken)
         if len(due) < STAGE:
             return count
 
 
-def _woken(session: Session, record: FindingRecord) -> bool:
+def _woken(session: Session, record: FindingRecord) -> FindingRecord | None:
     try:
-        _write(session, record, Decision(Status.OPEN.value), None, REOPEN, _TIME_PASSED)
+        return _write(session, record, Decision(Status.OPEN.value), None, REOPEN, _TIME_PASSED)
     except PreconditionFailed:  # somebody decided at this very moment
-        return False
-    return True
+        return None
 
 
 _TIME_PASSED = "The time until which it was ignored has passed."
@@ -138,13 +155,12 @@ def _each(ids: Iterable[str], by_id: Mapping[str, dict[str, Any]]) -> Iterator[d
         yield {**result, "changed": False} if again else result
 
 
-def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> Iterator[dict[str, Any]]:
+def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> list[dict[str, Any]]:
     moved: list[tuple[FindingRecord, str]] = []
-    noted: list[tuple[FindingRecord, FindingRecord, str]] = []
     results = []
     for finding_id in ids:
         try:
-            record = service.read(session, finding_id, who.allowed)
+            record, slug = _read(session, finding_id, who)
             changed = _apply(session, who, record, wanted)
         except (NotFound, Conflict, PreconditionFailed) as error:
             code = error.code if isinstance(error, NotFound) else Conflict.code
@@ -153,11 +169,18 @@ def _stage(session: Session, who: Who, ids: Iterable[str], wanted: Decision) -> 
             continue
         if changed:
             moved.append((record, wanted.status))
-            noted.append((record, changed, wanted.comment))
+            _note(record, changed, wanted.comment, slug)
         results.append({**_triaged(changed or record), "success": True, "changed": changed is not None})
     _announce(session, who, moved)
-    _note(session, noted)
-    return iter(results)
+    return results
+
+
+def _read(session: Session, finding_id: str, who: Who) -> Standing:
+    """Return a finding that somebody may see, with its project's slug; raises NotFound."""
+    found = finding_decisions.get(session, finding_id)
+    if who.allowed is not None and found.slug not in who.allowed:
+        raise NotFound("finding", finding_id)
+    return found
 
 
 def _apply(session: Session, who: Who, record: FindingRecord, wanted: Decision) -> FindingRecord | None:
@@ -172,7 +195,7 @@ def _apply(session: Session, who: Who, record: FindingRecord, wanted: Decision) 
     kept = wanted.reason is None or wanted.reason == record.reason
     until = _until(wanted) is None or _until(wanted) == _until(record)
     if same and kept and until:
-        if not wanted.comment or wanted.comment == findings.last_comment(session, record.id):
+        if not wanted.comment or wanted.comment == finding_decisions.last_comment(session, record.id):
             return None
         return _write(
             session, record, _kept(record, wanted), who.name, "commented", _sentence(record, wanted)
@@ -200,22 +223,23 @@ def _write(
     generations.within(session, record.project_id)
     now = clock.now()
     resolved = decided.status == Status.RESOLVED
-    findings.change(
+    changed = finding_decisions.apply(
         session,
-        record.id,
-        record.revision,
-        status=decided.status,
-        reason=decided.reason,
-        ignored_until=decided.ignored_until,
-        until_incident=decided.until_incident,
-        resolved_at=(record.resolved_at or now) if resolved else None,
-        updated_at=now,
-        updated_by=user,
+        record,
+        Change(
+            status=decided.status,
+            reason=decided.reason,
+            ignored_until=decided.ignored_until,
+            until_incident=decided.until_incident,
+            resolved_at=(record.resolved_at or now) if resolved else None,
+            updated_at=now,
+            updated_by=user,
+        ),
     )
     data = {"comment": decided.comment, "from": record.status, "to": decided.status}
     action = "reopened" if action == REOPEN else action
-    findings.add_history(session, [HistoryEntry(record.id, now, action, user, details, data)])
-    return findings.get(session, record.id)
+    finding_decisions.tell(session, HistoryEntry(record.id, now, action, user, details, data))
+    return changed
 
 
 def _sentence(record: FindingRecord, wanted: Decision) -> str:
@@ -241,18 +265,15 @@ def _triaged(record: FindingRecord) -> dict[str, Any]:
     }
 
 
-def _note(session: Session, decided: Sequence[tuple[FindingRecord, FindingRecord, str]]) -> None:
-    """Note for the audit log what findings were, what they are now, and why."""
-    slugs = projects.slugs(session, (before.project_id for before, _, _ in decided))
-    for before, after, comment in decided:
-        changes: dict[str, Any] = audit.changed(
-            {name: getattr(before, name) for name in _DECIDED},
-            {name: getattr(after, name) for name in _DECIDED},
-        )
-        if comment:
-            changes["comment"] = comment
-        slug = slugs.get(before.project_id)
-        audit.note("finding.updated", "finding", before.id, changes, project=slug)
+def _note(before: FindingRecord, after: FindingRecord, comment: str, slug: str | None) -> None:
+    """Note for the audit log what a finding was, what it is now, and why."""
+    changes: dict[str, Any] = audit.changed(
+        {name: getattr(before, name) for name in _DECIDED},
+        {name: getattr(after, name) for name in _DECIDED},
+    )
+    if comment:
+        changes["comment"] = comment
+    audit.note("finding.updated", "finding", before.id, changes, project=slug)
 
 
 _DECIDED = ("status", "reason", "ignored_until", "until_incident")
