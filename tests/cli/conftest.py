@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 EVAL = "def run(text):\n    return eval(text)\n"
 SHELL = "import subprocess\n\n\ndef call(line):\n    subprocess.call(line, shell=True)\n"
 
+ONE_CHILD = {
+    "HEFESTO_ANALYSIS_PROCESSES": "1"
+}  # a tree of two files needs no more; other tests take the default
+
 
 class Hefesto(Protocol):
     """Runs the command and waits for it."""
@@ -64,7 +68,7 @@ def hefesto(environ: dict[str, str], tree: Path, request: pytest.FixtureRequest)
                 capture_output=True, text=True, check=False, timeout=100,
             )  # fmt: skip
         forking: Forking = request.getfixturevalue("forking")
-        return forking.run(arguments, cwd or tree, environ | more, text)
+        return forking.run(arguments, cwd or tree, ONE_CHILD | environ | more, text)
 
     return run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -34,10 +35,16 @@ def operations_of(document: dict[str, Any]) -> Iterator[Operation]:
                 yield Operation(method.upper(), url, template, item[method])
 
 
+_documents: list[dict[str, Any]] = []
+
+
 @pytest.fixture
-def document(app: Flask) -> dict[str, Any]:
-    """The OpenAPI document of the application."""
-    return openapi.document(app)
+def document(request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The OpenAPI document of the application, which is the same for the same routes."""
+    if not _documents:
+        app: Flask = request.getfixturevalue("app")
+        _documents.append(openapi.document(app))
+    return deepcopy(_documents[0])
 
 
 @pytest.fixture
