@@ -104,6 +104,7 @@ class _Seen(NamedTuple):
     facts: Mapping[str, FileFacts]
     hashes: Mapping[str, Key | None]
     fingerprint: str
+    held: knowledge.Held
 
 
 class _Read(NamedTuple):
@@ -152,6 +153,8 @@ def _correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAler
         seen = _see(incoming, where, code, find, is_analysed=is_analysed)
         if seen.crash.frames and not code.fresh:  # else it is not certain yet that facts are on record
             desk.memory.keep(place, seen, SIZE * (1 + len(seen.crash.frames)) + code.unpacked)
+    else:
+        knowledge.hold(desk.memory, seen.held)
     crash, facts = seen.crash, seen.facts
     newer = _newer(crash, facts, code, head) if head and head != ran.known else {}
     read = _Read(incoming, seen.fingerprint, crash, facts, seen.hashes, ran, newer)
@@ -216,7 +219,7 @@ def _see(
     if any(frame.candidates for one in (crash, *crash.causes) for frame in one.frames):
         crash = reading.crash_of(incoming, trace, where, facts)
     fingerprint = grouping.fingerprint(incoming, where.holds if is_analysed else None)
-    return _Seen(crash, facts, dict(code.used), fingerprint)
+    return _Seen(crash, facts, dict(code.used), fingerprint, code.held)
 
 
 def _digest(incoming: IncomingAlert) -> bytes:

@@ -10,7 +10,7 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -37,12 +37,13 @@ if TYPE_CHECKING:
 SIZE_OF_PATH = 300  # bytes that a path takes in an index
 SMALLEST = 500
 SWELLING = 10  # what facts take in memory, for each byte of them packed
+WORKED_OUT = 6  # likewise what is kept with them once they were ranked
 
 
 class Known(NamedTuple):
     """The facts of a file, packed (None: there are none), and the hash they are kept by (None: not kept).
 
-    They are unpacked for each crash: packed they take a tenth of the room.
+    Packed they take a tenth of the room; unpacked are those that crashes asked for lately.
     """
 
     packed: bytes | None
@@ -59,6 +60,17 @@ class Known(NamedTuple):
     def size(self) -> int:
         """What it takes in memory, in bytes."""
         return SMALLEST + len(self.packed or b"")
+
+
+class Unpacked(NamedTuple):
+    """The facts of a file, and what they take in memory, in bytes, with what is worked out of them."""
+
+    facts: FileFacts
+    size: int
+
+
+Held = dict[tuple[Any, ...], Unpacked]
+"""Facts that something is kept with, by their places in memory."""
 
 
 class Code:
@@ -84,7 +96,8 @@ class Code:
         self._state = revision or state
         self.used: dict[str, Key | None] = {}
         self.fresh: dict[Key, bytes] = {}
-        self.unpacked = 0  # bytes that the facts returned so far take
+        self.held: Held = {}  # what was returned, as far as it is shared
+        self.unpacked = 0  # bytes that the rest takes
 
     def facts_of(self, path: str) -> FileFacts | None:
         """Return the facts of a file; None where nothing is known of it."""
@@ -93,11 +106,13 @@ class Code:
         if known is None:
             known = self._read(path)
             self._memory.keep(place, known, known.size)
-        found = known.facts(path)
-        if found is not None:
-            self.used[path] = known.key
-            self.unpacked += SWELLING * known.size
-        return found
+        if known.packed is None:
+            return None
+        self.used[path] = known.key
+        if known.key is not None:
+            return self._shared(path, known, known.key)
+        self.unpacked += SWELLING * known.size
+        return known.facts(path)
 
     def facts_at(self, path: str, commit: str) -> FileFacts | None:
         """Return the facts of a file as of another commit, from its text there alone."""
@@ -110,6 +125,19 @@ class Code:
             known = self._of_text(path, text)
             self._memory.keep(place, known, known.size)
         return known.facts(path)
+
+    def _shared(self, path: str, known: Known, key: Key) -> FileFacts | None:
+        """Unpack facts once for many crashes: one file is in most of those that come together."""
+        place = ("unpacked", key, path)
+        shared: Unpacked | None = self._memory.get(place)
+        if shared is None:
+            facts = known.facts(path)
+            if facts is None:
+                return None
+            shared = Unpacked(facts, (SWELLING + WORKED_OUT) * known.size)
+            self._memory.keep(place, shared, shared.size)
+        self.held[place] = shared
+        return shared.facts
 
     def _read(self, path: str) -> Known:
         if structure.language_of(path) is None:
@@ -141,6 +169,13 @@ class Code:
             named = contents.functions_of(session, content.content_id)
         found = FileFacts(path, content.language, tuple(map(_of_function, named)))
         return Known(msgspec.msgpack.encode(found), None)
+
+
+def hold(memory: Memory, held: Held) -> None:
+    """Let facts stay in memory, and count, as long as what is kept with them is in use."""
+    for place, shared in held.items():
+        if memory.get(place) is None:
+            memory.keep(place, shared, shared.size)
 
 
 def places_of(session: Session, memory: Memory, project: ProjectRecord, state: str) -> tuple[Places, bool]:
