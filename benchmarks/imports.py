@@ -32,10 +32,14 @@ _SECONDS = 600.0
 
 
 class Measured(NamedTuple):
-    """One import: seconds, memory in MB, and how long a reader's and a writer's requests took, in seconds."""
+    """One import: seconds, memory in MB, and how long a reader's and a writer's requests took, in seconds.
+
+    `cpu` is what the service's processes took of the processor meanwhile, for the readers and writers too.
+    """
 
     counts: dict[str, int]
     seconds: float
+    cpu: float
     growth: float
     reads: list[float]
     writes: list[float]
@@ -116,11 +120,11 @@ def measure(service: Service, project: str, packed: bytes) -> Measured:
         _repeated(done, lambda: service.call("GET", "/api/v1/findings?project=other")),
         _repeated(done, change),
     )
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), service.cpu_seconds()
     counts = post(service, project, packed)
-    seconds = time.perf_counter() - began
+    seconds, cpu = time.perf_counter() - began, service.cpu_seconds() - worked
     done.set()
-    return Measured(counts, seconds, peak(service) - before, reads(), writes())
+    return Measured(counts, seconds, cpu, peak(service) - before, reads(), writes())
 
 
 def _repeated(done: threading.Event, act: Callable[[], object]) -> Callable[[], list[float]]:
@@ -149,7 +153,8 @@ def told(count: int, size: int, plain: float, one: Measured) -> str:
     return (
         f"{count:>7} results, {size / 1e6:.0f} MB, new {one.counts['new']}, seen {one.counts['unchanged']}: "
         f"{one.seconds:.2f} s ({one.seconds / plain:.1f} x json.loads), {count / one.seconds:.0f}/s, "
-        f"growth {one.growth:.0f} MB; reader p50 {1000 * reads[len(reads) // 2]:.0f} ms, "
+        f"processor {one.cpu:.2f} s, growth {one.growth:.0f} MB; "
+        f"reader p50 {1000 * reads[len(reads) // 2]:.0f} ms, "
         f"p99 {1000 * reads[len(reads) * 99 // 100]:.0f} ms; "
         f"writer p50 {1000 * writes[len(writes) // 2]:.0f} ms, longest {1000 * writes[-1]:.0f} ms"
     )

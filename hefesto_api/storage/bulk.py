@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import sqlalchemy as sa
 
-from hefesto_api.storage.base import Text, clean
+from hefesto_api.storage.base import Json, Text, clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,9 @@ def _processor(kind: sa.types.TypeEngine[Any], dialect: sa.Dialect) -> Processor
     if isinstance(kind, Text):
         return _cleaned
     bind = cast("Callable[[Any], Any] | None", kind.dialect_impl(dialect).bind_processor(dialect))
-    return partial(_each, bind) if bind else _as_they_are
+    if bind is None:
+        return _as_they_are
+    return partial(_each_json if isinstance(kind, Json) else _each, bind)
 
 
 def _cleaned(texts: Column) -> Column:
@@ -93,6 +95,15 @@ def _each(bind: Callable[[Any], Any], values: Column) -> Column:
     if all(value is first for value in values):  # as the moment of a transaction is
         return [bind(first)] * len(values)
     return [bind(value) for value in values]
+
+
+def _each_json(bind: Callable[[Any], Any], values: Column) -> Column:
+    """Bind JSON; most lists and objects are empty, and those are all alike."""
+    empty: dict[type, Any] = {list: bind([]), dict: bind({})}
+    return [
+        empty[type(one)] if not one and type(one) in empty else None if one is None else bind(one)
+        for one in values
+    ]
 
 
 def _as_they_are(values: Column) -> Column:

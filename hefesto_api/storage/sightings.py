@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -9,11 +10,12 @@ import sqlalchemy as sa
 
 from hefesto_api.domain.lifecycle import FIXED, KnownFinding
 from hefesto_api.storage import bulk, finding_links
+from hefesto_api.storage.base import dump_json
 from hefesto_api.storage.contents import project_files
 from hefesto_api.storage.findings import finding_history, findings, unpack_prints
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from hefesto_api.storage.base import Session
@@ -21,11 +23,19 @@ if TYPE_CHECKING:
 _KNOWN_COLUMNS = (
     "id", "rule_id", "analyzer", "branch", "line", "function_name", "status", "reason", "prints", "file_path",
 )  # fmt: skip
-_WORDED_COLUMNS = (*_KNOWN_COLUMNS, "column", "severity", "description")
+_TOLD = (
+    "line", "column", "severity", "description", "end_line", "end_column", "severity_rank", "confidence",
+    "recommendation", "code_snippet", "line_text", "function_name", "class_name", "cwe", "metadata",
+    "suppression", "prints", "branch", "file_path",
+)  # fmt: skip
+_KNOWN_AND_TOLD = tuple(dict.fromkeys((*_KNOWN_COLUMNS, *_TOLD)))
 
-Wording = tuple[int, int, str, str]
-"""Line, column, severity and description of a finding."""
+Told = tuple[Any, ...]
+"""What is on record of where a finding is and what it says: line, column, severity, description, the rest."""
 
+_told_of_row = itemgetter(*(_KNOWN_AND_TOLD.index(name) for name in _TOLD))
+_told_of = itemgetter(*_TOLD)
+_METADATA = _TOLD.index("metadata")
 
 _PATHS_SQLITE = "SELECT value FROM json_each(:paths)"
 _PATHS_POSTGRESQL = "SELECT value FROM jsonb_array_elements_text(CAST(:paths AS jsonb))"
@@ -47,17 +57,17 @@ def known_in(
     return by_path
 
 
-def known_and_worded(
+def known_and_told(
     session: Session, project_id: str, paths: Sequence[str], tool: str
-) -> tuple[dict[str, list[KnownFinding]], dict[str, Wording]]:
-    """Return what `known_in` does, and what is said of each of these findings, by its id."""
+) -> tuple[dict[str, list[KnownFinding]], dict[str, Told]]:
+    """Return what `known_in` does, and what is told of each of these findings, by its id."""
     by_path: dict[str, list[KnownFinding]] = {}
-    said: dict[str, Wording] = {}
+    told: dict[str, Told] = {}
     linked = finding_links.linked(session, project_id)
-    for row in _rows_in(session, project_id, paths, tool, _WORDED_COLUMNS):
+    for row in _rows_in(session, project_id, paths, tool, _KNOWN_AND_TOLD):
         by_path.setdefault(row.file_path, []).append(linked.told_of(_known(row)))
-        said[row.id] = (row.line, row.column, row.severity, row.description)
-    return by_path, said
+        told[row.id] = _told_of_row(row)
+    return by_path, told
 
 
 def _rows_in(
@@ -113,11 +123,7 @@ def insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 _INSERT = sa.insert(findings)
 
 
-_SEEN_AGAIN = (
-    "line", "column", "end_line", "end_column", "severity", "severity_rank", "confidence", "description",
-    "recommendation", "code_snippet", "line_text", "function_name", "class_name", "cwe", "metadata",
-    "suppression", "prints", "branch", "analysis_id", "last_seen", "file_path",
-)  # fmt: skip
+_SEEN_AGAIN = (*_TOLD, "analysis_id", "last_seen")
 _UPDATE_SEEN = (
     sa.update(findings)
     .where(findings.c.id == sa.bindparam("new_id"), findings.c.analysis_id != sa.bindparam("new_analysis_id"))
@@ -128,14 +134,45 @@ _UPDATE_SEEN = (
 )
 
 
-def saw_again(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+_SEEN_ALIKE = (
+    sa.update(findings)
+    .where(findings.c.analysis_id != sa.bindparam("new_analysis_id"))
+    .values(
+        analysis_id=sa.bindparam("new_analysis_id"),
+        last_seen=sa.bindparam("new_last_seen", type_=findings.c.last_seen.type),
+        occurrence_count=findings.c.occurrence_count + 1,
+    )
+)
+
+
+def saw_again(session: Session, rows: Sequence[dict[str, Any]], told: Mapping[str, Told]) -> None:
     """Record sightings: where the finding is now and what is said of it; nothing a person set.
 
-    A row is the finding's `id` and the columns of _SEEN_AGAIN.
-
-    A row that this analysis wrote before (it was interrupted and runs again) is left as it is.
+    A row is the finding's `id` and the columns of _SEEN_AGAIN; analysis and time are those of all rows.
+    `told` is what is on record of some by their id: of those that are as they were only the sighting is
+    written, with a third of the work. A row that this analysis wrote before (it was interrupted and runs
+    again) is left as it is.
     """
-    bulk.execute(session, _UPDATE_SEEN, rows, prefix="new_")
+    same = [row for row in rows if _is_told(row, told)] if told else []
+    alike = {row["id"] for row in same}
+    bulk.execute(session, _UPDATE_SEEN, [row for row in rows if row["id"] not in alike], prefix="new_")
+    if same:
+        source = _PATHS_SQLITE if session.dialect.name == "sqlite" else _PATHS_POSTGRESQL
+        values = {
+            "new_analysis_id": same[0]["analysis_id"],
+            "new_last_seen": same[0]["last_seen"],
+            "paths": orjson.dumps(list(alike)).decode(),
+        }
+        session.execute(_SEEN_ALIKE.where(findings.c.id.in_(sa.text(source))), values)
+
+
+def _is_told(row: dict[str, Any], told: Mapping[str, Told]) -> bool:
+    """Tell whether a row says what is on record; metadata to the letter, for 1 equals True."""
+    known = told.get(row["id"])
+    if known is None or known != _told_of(row):
+        return False
+    metadata = row["metadata"]
+    return not metadata or dump_json(metadata) == dump_json(known[_METADATA])
 
 
 _SET_STATUS = (

@@ -88,6 +88,45 @@ def test_what_moved_or_is_told_otherwise_is_updated(service: Service) -> None:
     assert imported(service, run(moved)) == counts(updated=1, unchanged=2)
 
 
+def test_another_sighting_counts_whether_or_not_anything_changed(service: Service) -> None:
+    imported(service, run(THREE))
+    first = service.finding("B102")
+    imported(service, run(THREE))
+    second = service.finding("B102")
+    assert second["occurrence_count"] == first["occurrence_count"] + 1
+    assert second["last_seen"] > first["last_seen"]
+    differing = {name for name in first if first[name] != second[name]}
+    assert differing == {"occurrence_count", "last_seen", "timestamp", "analysis_id"}
+
+
+@pytest.mark.parametrize(
+    ("field", "members", "told"),
+    [
+        ("code_snippet", {"snippet": {"text": "exec(it)"}}, "exec(it)"),
+        ("end_line", {"endLine": 11}, 11),
+        ("column", {"startColumn": 5}, 5),
+    ],
+)
+def test_whatever_is_told_otherwise_is_on_record(
+    service: Service, field: str, members: dict[str, Any], told: object
+) -> None:
+    former, otherwise = run(THREE), run(THREE)
+    otherwise["results"][1]["locations"][0]["physicalLocation"]["region"] |= members
+    for one in (former, otherwise):
+        one["results"][1]["partialFingerprints"] = {"hash": "1"}
+    imported(service, former)
+    imported(service, otherwise)
+    assert service.finding("B102")[field] == told
+
+
+def test_what_has_no_column_of_its_own_is_on_record_as_it_was_last_told(service: Service) -> None:
+    for state in ("new", "unchanged", None):
+        one = run(THREE)
+        one["results"][1] |= {"baselineState": state} if state else {}
+        imported(service, one)
+        assert service.finding("B102")["metadata"].get("baseline_state") == state
+
+
 def test_only_files_and_rules_of_the_run_are_closed(service: Service) -> None:
     imported(service, run(THREE))
     assert imported(service, run(THREE[:1])) == counts(unchanged=1, resolved=1)

@@ -55,5 +55,5 @@ def event(writer: Writer, finding_id: str, action: str, details: str) -> dict[st
         "action": action,
         "user": None,
         "details": details,
-        "data": {"analysis_id": writer.order.analysis_id},
+        "data": writer.source,
     }

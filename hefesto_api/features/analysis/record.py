@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,11 +53,17 @@ class Writer(Struct):
     created: list[dict[str, Any]] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
+    told: Mapping[str, sightings.Told] = {}  # of findings on record, where that was read
+    source: dict[str, Any] = field(default_factory=dict)  # what each entry of a history says of the analysis
+
+    def __post_init__(self) -> None:
+        """Make what all entries share, so that it is encoded once."""
+        self.source = {"analysis_id": self.order.analysis_id}
 
     def flush(self) -> None:
         """Write the rows that the stage gathered: one statement a table costs a third of one a file."""
         sightings.insert(self.session, self.created)
-        sightings.saw_again(self.session, self.seen)
+        sightings.saw_again(self.session, self.seen, self.told)
         sightings.add_history(self.session, self.history)
         self.created, self.seen, self.history = [], [], []
 

@@ -150,25 +150,25 @@ class _Import:
             opened = time.thread_time()
             generations.within(session, project_id)
             sightings.alone(session, project_id, order.tool)
-            writer = Writer(session, order, "", clock.now(), Chunk())
             paths = [path for path, _ in stage]
-            known, said = sightings.known_and_worded(session, project_id, paths, order.tool)
+            known, told = sightings.known_and_told(session, project_id, paths, order.tool)
+            writer = Writer(session, order, "", clock.now(), Chunk(), told=told)
             for path, pairs in stage:
                 plan = record.apply_to_file(
                     writer, project_id, path, known.get(path, []), pairs, _within(path, closes)
                 )
-                self._count(plan, pairs, said)
+                self._count(plan, pairs, told)
             writer.flush()
             self.counts["resolved"] += len(writer.chunk.resolved)
             self._end(session, writer.chunk)
         return time.thread_time() - opened
 
-    def _count(self, plan: Plan, pairs: Seen, said: Mapping[str, tuple[Any, ...]]) -> None:
+    def _count(self, plan: Plan, pairs: Seen, told: Mapping[str, sightings.Told]) -> None:
         self.counts["new"] += len(plan.created)
         for sighting in plan.seen:
             one = pairs[sighting.at][0]
             now = (one.line, one.column, one.severity.value, one.message)
-            same = sighting.action is None and said.get(sighting.known.id) == now
+            same = sighting.action is None and told.get(sighting.known.id, ())[:4] == now
             self.counts["unchanged" if same else "updated"] += 1
 
     def _end(self, session: Session, chunk: Chunk) -> None:

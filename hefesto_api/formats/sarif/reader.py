@@ -134,8 +134,12 @@ class RunReader:
     def _result(self, number: int) -> Result:
         begin, end = self._spans.begins[number], self._spans.ends[number]
         self._pages.read(end - begin)
-        found: Result = _decode(_result, self._text[begin:end], self._place(number))
-        return found
+        content = self._text[begin:end]
+        try:
+            return _result.decode(content)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            found: Result = _decode(_result, content, self._place(number))
+            return found
 
 
 def open_report(text: bytes | mmap.mmap, *, roots: Sequence[str] = ()) -> tuple[RunReader, ...]:
