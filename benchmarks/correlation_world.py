@@ -20,9 +20,10 @@ from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
 from hefesto_api.features.analysis import service
 from hefesto_api.features.iris import indexing, past
-from hefesto_api.storage import deployments, projects
+from hefesto_api.storage import deployments, migrate, projects
 from hefesto_api.storage.analyses import analyses
 from hefesto_api.storage.contents import project_files
+from hefesto_api.storage.database import open_database
 from hefesto_api.storage.history import histories
 from hefesto_api.worker import Worker
 from msgspec import Struct
@@ -78,6 +79,9 @@ def world(cache: Path) -> World:
         _history(folder / "tree")
         _database(folder, cache)
         (folder / "done").touch()
+    opened = open_database(f"sqlite:///{folder / 'hefesto.db'}")
+    migrate.upgrade(opened)
+    opened.close()
     names = _git(folder / "tree", "rev-list", f"--max-count={BEFORE + 1}", "HEAD").split()
     return World(folder / "tree", folder / "hefesto.db", names[DEPLOYED], names[BEFORE])
 

@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from hefesto_api.domain.alert import IncomingAlert
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Session, Text, UtcDateTime, metadata, upsert
 
 # Digests: what stands in them comes from others and may be long.
@@ -59,15 +60,15 @@ def claim(
 ) -> tuple[str, datetime] | None:
     """Note a delivery; when it was told before, return the id of its alert and when it was counted."""
     row = {**key, "alert_id": alert_id, "seen_at": moment}
-    if session.execute(_insert(session.dialect.name), row).first() is not None:
+    if hot.returned(session, _insert(session.dialect.name), row):
         return None
-    known = session.execute(_KNOWN, _named(key)).one()
-    return known.alert_id, known.seen_at
+    ((told, seen_at),) = hot.records(session, _KNOWN, _named(key))
+    return told, seen_at
 
 
 def settle(session: Session, key: dict[str, str], alert_id: str, moment: datetime) -> None:
     """Note to which alert a claimed delivery belongs."""
-    session.execute(_SETTLE, {**_named(key), "to": alert_id, "now": moment})
+    hot.change(session, _SETTLE, {**_named(key), "to": alert_id, "now": moment})
 
 
 def fired(session: Session, project_id: str, incoming: IncomingAlert, alert_id: str) -> None:

@@ -17,6 +17,7 @@ from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import Invalid
 from hefesto_api.domain.grouping import Traits
 from hefesto_api.storage import alert_deliveries as deliveries
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Blob, Session, Text, UtcDateTime, metadata, upsert, wire
 from hefesto_api.storage.moments import seconds_between, whole
 
@@ -146,9 +147,9 @@ def add(session: Session, project_id: str, alert_id: str, one: Told, moment: dat
         "variant": one.variant,
         **{COLUMN_OF[name].name: value for name, value in structs.asdict(traits).items()},
     }
-    session.execute(_ADD, row)
+    hot.change(session, _ADD, row)
     sample = {"of_alert": alert_id, "of_variant": one.variant}
-    if session.execute(_WANTS_SAMPLE, sample).first() is not None:
+    if hot.fetch(session, _WANTS_SAMPLE, sample):
         whole = {"alert_id": alert_id, "variant": one.variant, "incoming": msgspec.json.encode(incoming)}
         session.execute(_keep(session.dialect.name), whole)
 

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from hefesto_api.domain import clock
 from hefesto_api.domain.grouping import Traits
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Serial, Session, Text, UtcDateTime, metadata
 
 WHOLE = ""  # the trait of a rule that holds for a fingerprint whatever its traits
@@ -104,7 +105,7 @@ def forget(session: Session, project_id: str, fingerprint: str, to: str) -> None
 
 
 def _of(session: Session, project_id: str, fingerprint: str) -> list[Rule]:
-    rows = session.execute(_OF, {"project": project_id, "print": fingerprint})
+    rows = hot.records(session, _OF, {"project": project_id, "print": fingerprint})
     return [Rule(*row) for row in rows]
 
 

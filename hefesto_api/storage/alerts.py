@@ -18,7 +18,14 @@ from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.grouping import Grouped
 from hefesto_api.storage import alert_deliveries as deliveries
-from hefesto_api.storage import alert_history, alert_occurrences, alert_rules, maintenance_windows, outbox
+from hefesto_api.storage import (
+    alert_history,
+    alert_occurrences,
+    alert_rules,
+    hot,
+    maintenance_windows,
+    outbox,
+)
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.base import Blob, Json, Session, Text, UtcDateTime, metadata, upsert
 from hefesto_api.storage.projects import projects
@@ -176,7 +183,7 @@ def record(
     window = _window(session, project_id, incoming, moment)
     row = new_row(project_id, incoming, target, made_id, moment)
     row |= {"maintenance_id": window, "told_at": moment}
-    alert_id, kept_quiet, told_at = session.execute(_count(session.dialect.name), row).one()
+    ((alert_id, kept_quiet, told_at),) = hot.returned(session, _count(session.dialect.name), _WHOLE | row)
     is_new = alert_id == made_id
     if not is_new or known is not None:
         deliveries.settle(session, key, alert_id, moment)
@@ -222,8 +229,8 @@ def slug_of(session: Session, alert_id: str) -> str:
 
 def open_of(session: Session, project_id: str, fingerprint: str) -> str | None:
     """Return the id of the open alert of a fingerprint."""
-    found: str | None = session.execute(_OPEN, {"key": f"{project_id}:{fingerprint}"}).scalar()
-    return found
+    found = hot.fetch(session, _OPEN, {"key": f"{project_id}:{fingerprint}"})
+    return found[0][0] if found else None
 
 
 def target_of(session: Session, project_id: str, found: Grouped) -> str:
@@ -243,8 +250,8 @@ def target_of(session: Session, project_id: str, found: Grouped) -> str:
 
 def announce(session: Session, event: str, alert_id: str, *, user: str | None = None) -> None:
     """Tell others what happened to an alert: created, repeated, acknowledged or resolved."""
-    row = session.execute(_TOLD, {"id": alert_id}).one()
-    data = row._asdict()
+    (row,) = hot.records(session, _TOLD, {"id": alert_id})
+    data = dict(zip(_TOLD_NAMES, row, strict=True))
     project_id = data.pop("project_id")
     data["in_maintenance"] = data.pop("maintenance_id") is not None
     for name in ("first_seen", "last_seen"):
@@ -280,7 +287,7 @@ def _is_due(session: Session, alert_id: str, told_at: datetime | None, moment: d
     """
     if told_at is not None and not (moment - told_at >= TELLING or told_at - moment > CLOCKS_APART):
         return False
-    session.execute(_SET_TOLD, {"of_id": alert_id, "now": moment})
+    hot.change(session, _SET_TOLD, {"of_id": alert_id, "now": moment})
     return True
 
 
@@ -352,6 +359,7 @@ def _count(dialect: str) -> Any:
     )
 
 
+_WHOLE = dict.fromkeys(one.name for one in _a)
 _BY_ID = sa.select(alerts).where(_a.id == sa.bindparam("id"))
 _OPEN = sa.select(_a.id).where(_a.open_key == sa.bindparam("key"))
 _NOW = sa.bindparam("now", type_=UtcDateTime)
@@ -408,3 +416,4 @@ _TOLD = (
     .join(projects, projects.c.id == _a.project_id)
     .where(_a.id == sa.bindparam("id"))
 )  # fmt: skip
+_TOLD_NAMES = tuple(one.name for one in _TOLD.selected_columns)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from hefesto_api.domain.correlation import Incident
-from hefesto_api.storage import hot
+from hefesto_api.storage import generations, hot
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.analyses import analyses
 from hefesto_api.storage.base import Text, clean, dump_json
@@ -101,6 +101,11 @@ def findings_in(
     return [NearFinding(*row) for row in hot.fetch(session, statement, asked)]
 
 
+def findings_state(session: Session, project_id: str) -> tuple[tuple[Any, ...], ...]:
+    """Return what differs whenever a finding of a project may have changed (`storage.generations`)."""
+    return tuple(hot.fetch(session, _FINDINGS_STATE, {"project": project_id}))
+
+
 def listed(values: Collection[str]) -> str:
     """Return texts as the one parameter that `each` reads."""
     return dump_json([clean(value) for value in values])
@@ -166,6 +171,21 @@ _CONTENT = (
     .where(project_files.c.project_id == _PROJECT, project_files.c.path == sa.bindparam("path", type_=Text))
     .order_by(project_files.c.branch)
     .limit(1)
+)
+_g = generations.generations.c
+_ANY: sa.ColumnElement[str] = sa.literal_column("''")
+_ORIGIN: sa.ColumnElement[str] = sa.literal_column("'origin'")
+_EVERYTHING: sa.ColumnElement[str] = sa.literal_column(f"'{generations.EVERYTHING}'")
+_OF_FINDINGS: sa.ColumnElement[str] = sa.literal_column("'findings'")
+_FINDINGS_STATE = (
+    sa.select(_g.kind, _g.scope, _g.value)
+    .where(
+        sa.or_(
+            sa.and_(_g.kind == _ANY, _g.scope == _ORIGIN),
+            sa.and_(_g.kind.in_((_EVERYTHING, _OF_FINDINGS)), _g.scope.in_((_ANY, _PROJECT))),
+        )
+    )
+    .order_by(_g.kind, _g.scope)
 )
 _f = findings.c
 _s = alert_suspects.c

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain.errors import NotFound
+from hefesto_api.storage import hot
 from hefesto_api.storage.alerts import alerts
 from hefesto_api.storage.base import Blob, Session, Text, UtcDateTime, metadata, upsert, wire
 from hefesto_api.storage.findings import findings as known_findings
@@ -108,17 +109,16 @@ def record(
     `findings` are ids with the confidence of their match. One that was deleted meanwhile is left out. An
     alert whose sender did not tell the type of the error gets it.
     """
-    session.execute(_INSERT, structs.asdict(made))
+    hot.change(session, _INSERT, structs.asdict(made))
     of_alert = {"alert": made.alert_id}
-    session.execute(_POINT, {**of_alert, "to": made.id, "error_type": made.error_type})
-    session.execute(_FORGET_FINDINGS, of_alert)
-    session.execute(_FORGET_SUSPECTS, of_alert)
+    hot.change(session, _POINT, {**of_alert, "to": made.id, "error_type": made.error_type})
+    hot.change(session, _FORGET_FINDINGS, of_alert)
+    hot.change(session, _FORGET_SUSPECTS, of_alert)
     for finding_id, confidence in findings:
         row = {"finding": finding_id, **of_alert, "correlation": made.id, "confidence": confidence}
-        session.execute(_ADD_FINDING, row)
+        hot.change(session, _ADD_FINDING, row)
     rows = [_suspect_row(made, one) | {"confirmed": None} for one in functions]
-    if rows:
-        session.execute(_suspect(session.dialect.name, judged=False), rows)
+    hot.change_each(session, _suspect(session.dialect.name, judged=False), rows)
 
 
 def judge(session: Session, made: CorrelationRecord, one: Named, *, confirmed: bool | None) -> None:

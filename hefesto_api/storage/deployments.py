@@ -12,7 +12,7 @@ from msgspec import Struct, structs
 
 from hefesto_api.domain import audit, clock, ids
 from hefesto_api.domain.errors import NotFound
-from hefesto_api.storage import outbox
+from hefesto_api.storage import hot, outbox
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata, upsert
 
 PRODUCTION = "production"
@@ -134,16 +134,16 @@ def running_at(
     Without an environment: what ran in production, else whatever was deployed last anywhere.
     """
     asked = {"project": project_id, "moment": moment}
-    row = session.execute(_RUNNING, {**asked, "environment": environment or PRODUCTION}).first()
-    if row is None and environment is None:
-        row = session.execute(_RUNNING_ANYWHERE, asked).first()
-    return None if row is None else DeploymentRecord(*row)
+    rows = hot.records(session, _RUNNING, {**asked, "environment": environment or PRODUCTION})
+    if not rows and environment is None:
+        rows = hot.records(session, _RUNNING_ANYWHERE, asked)
+    return DeploymentRecord(*rows[0]) if rows else None
 
 
 def previous(session: Session, deployment: DeploymentRecord) -> DeploymentRecord | None:
     """Return the deployment of the same environment before one; None for the first."""
-    row = session.execute(_PREVIOUS, _place(deployment)).first()
-    return None if row is None else DeploymentRecord(*row)
+    rows = hot.records(session, _PREVIOUS, _place(deployment))
+    return DeploymentRecord(*rows[0]) if rows else None
 
 
 def following(session: Session, deployment: DeploymentRecord) -> DeploymentRecord | None:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from msgspec import Struct
 
 from hefesto_api.domain.hunks import read_number
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Blob, Serial, Session, Text, UtcDateTime, metadata
 
 histories = sa.Table(
@@ -128,7 +129,7 @@ class IndexedCommit(Struct, frozen=True):
 
 def of_project(session: Session, project_id: str) -> list[HistoryRecord]:
     """Return the histories of a project: usually one, or none yet."""
-    return [HistoryRecord(*row) for row in session.execute(_OF_PROJECT, {"project_id": project_id})]
+    return [HistoryRecord(*row) for row in hot.records(session, _OF_PROJECT, {"project_id": project_id})]
 
 
 def ordinal_of(session: Session, history_id: int, commit: str) -> int | None:

@@ -16,10 +16,11 @@ from hefesto_api.storage.base import Text, clean
 from hefesto_api.storage.generations import touch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from hefesto_api.storage.base import Session
 
+    Change = sa.Insert | sa.Update | sa.Delete
     Processor = Callable[[Any], Any]
 
 
@@ -50,21 +51,41 @@ def fetch(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]
 
 def records(session: Session, statement: sa.Select[Any], values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a SELECT with the values of its columns' types: times, JSON, flags."""
-    readers = _readers(statement, session.dialect)
-    return [
-        tuple(one if read is None else read(one) for one, read in zip(row, readers, strict=True))
-        for row in fetch(session, statement, values)
-    ]
+    return _read(session, statement, fetch(session, statement, values))
 
 
-def change(session: Session, statement: sa.Insert | sa.Update, values: Mapping[str, Any]) -> int:
-    """Carry out an INSERT or UPDATE as `fetch` does a SELECT; return how many rows that were.
+def returned(session: Session, statement: Change, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Carry out a change and return what it returns, as `records` does of a SELECT."""
+    ready = _prepared(statement, session.dialect)
+    touch(session, ready.sql)
+    return _read(session, statement, direct.run(session, ready.sql, _bound(ready, values)).fetchall())
+
+
+def change(session: Session, statement: Change, values: Mapping[str, Any]) -> int:
+    """Carry out an INSERT, UPDATE or DELETE as `fetch` does a SELECT; return how many rows that were.
 
     It is one that returns nothing: an INSERT whose key the database gives is an `inline()` one.
     """
     ready = _prepared(statement, session.dialect)
     touch(session, ready.sql)
     return int(direct.run(session, ready.sql, _bound(ready, values)).rowcount)
+
+
+def change_each(session: Session, statement: Change, values: Sequence[Mapping[str, Any]]) -> None:
+    """Carry out a change that returns nothing for each of some values."""
+    if values:
+        ready = _prepared(statement, session.dialect)
+        session.exec_driver_sql(ready.sql, [_bound(ready, one) for one in values])
+
+
+def _read(
+    session: Session, statement: sa.Select[Any] | Change, rows: list[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
+    readers = _readers(statement, session.dialect)
+    return [
+        tuple(one if read is None else read(one) for one, read in zip(row, readers, strict=True))
+        for row in rows
+    ]
 
 
 def _bound(ready: _Prepared, values: Mapping[str, Any]) -> Any:
@@ -74,7 +95,7 @@ def _bound(ready: _Prepared, values: Mapping[str, Any]) -> Any:
 
 
 @lru_cache(maxsize=1024)
-def _prepared(statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dialect) -> _Prepared:
+def _prepared(statement: sa.Select[Any] | Change, dialect: sa.Dialect) -> _Prepared:
     compiled = cast("Any", statement.compile(dialect=dialect))
     names = tuple(compiled.positiontup if compiled.positional else compiled.binds)
     processors = tuple(
@@ -85,8 +106,8 @@ def _prepared(statement: sa.Select[Any] | sa.Insert | sa.Update, dialect: sa.Dia
 
 
 @lru_cache(maxsize=1024)
-def _readers(statement: sa.Select[Any], dialect: sa.Dialect) -> tuple[Processor | None, ...]:
-    kinds = [cast("Any", column.type) for column in statement.selected_columns]
+def _readers(statement: sa.Select[Any] | Change, dialect: sa.Dialect) -> tuple[Processor | None, ...]:
+    kinds = [cast("Any", column.type) for column in statement.exported_columns]
     # PostgreSQL's numbers are read by what the driver says that they are; floats come as they are.
     return tuple(
         None if isinstance(kind, sa.Float) else kind.dialect_impl(dialect).result_processor(dialect, None)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from msgspec import Struct, structs
 
 from hefesto_api.domain.errors import NotFound
+from hefesto_api.storage import hot
 from hefesto_api.storage.base import Session, Text, UtcDateTime, metadata
 
 maintenance_windows = sa.Table(
@@ -99,8 +100,8 @@ def covering(
     asked = {
         "project": project_id, "service": service_name, "environment": environment, "moment": moment,
     }  # fmt: skip
-    found: str | None = session.execute(_COVERING, asked).scalar()
-    return found
+    found = hot.fetch(session, _COVERING, asked)
+    return found[0][0] if found else None
 
 
 def _fits(column: sa.Column[Any], name: str) -> sa.ColumnElement[bool]:

@@ -79,8 +79,8 @@ def ensure(session: Session, slug: str) -> ProjectRecord:
 
 def find(session: Session, slug: str) -> ProjectRecord | None:
     """Return the project of a slug, if there is one."""
-    row = session.execute(_BY_SLUG, {"slug": slug}).first()
-    return None if row is None else ProjectRecord(*row)
+    rows = hot.records(session, _BY_SLUG, {"slug": slug})
+    return ProjectRecord(*rows[0]) if rows else None
 
 
 def get(session: Session, slug: str) -> ProjectRecord:

@@ -13,7 +13,7 @@ from hefesto_api.features.iris import past
 from hefesto_api.storage import history
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
     from hefesto_api.adapters.memory import Memory
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from hefesto_api.features.iris.past import PastChange
     from hefesto_api.features.iris.running import Running
     from hefesto_api.storage.base import Session
+    from hefesto_api.storage.history import HistoryRecord
+
+State = tuple[tuple[str, int], ...]
+"""What of a project's history is on record: another one whenever there is more."""
 
 MOST_FUNCTIONS = 24
 MOST_CHANGES = 5
@@ -38,14 +42,20 @@ class Changes:
         project_id: str,
         running: Running,
         latest: Mapping[str, FileFacts],
+        records: Sequence[HistoryRecord] | None = None,
     ) -> None:
-        """`latest` are the facts of files as of the latest commit on record, where another one ran."""
+        """`latest` are the facts of files as of the latest commit on record, where another one ran.
+
+        `records` are the project's histories, if they were read already.
+        """
+        if records is None:
+            records = history.of_project(session, project_id)
         self._session = session
         self._memory = memory
         self._project_id = project_id
         self._running = running
-        self._state = tuple((one.key, one.revision) for one in history.of_project(session, project_id))
-        self._head = past.latest(session, project_id) if self._state else None
+        self._state = state_of(records)
+        self._head = head_of(records)
         self._latest = latest
 
     def of(self, crash: Crash, code: Mapping[str, FileFacts], raised: datetime) -> list[Change]:
@@ -134,6 +144,16 @@ class Changes:
             found = frozenset(one.hash for one in between or ())
             self._memory.keep(place, found, SIZE * (1 + len(found)))
         return found
+
+
+def state_of(records: Sequence[HistoryRecord]) -> State:
+    """Return the state of a project's histories."""
+    return tuple((one.key, one.revision) for one in records)
+
+
+def head_of(records: Sequence[HistoryRecord]) -> str | None:
+    """Return the hash of the commit whose history was indexed last and whole."""
+    return next((one.head for one in records if one.head), None)
 
 
 def functions_of(crash: Crash, code: Mapping[str, FileFacts]) -> Iterator[tuple[str, FunctionFacts]]:

@@ -7,24 +7,23 @@ here: see `recording`.
 from __future__ import annotations
 
 import time
-from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from hefesto_api.adapters import telemetry
-from hefesto_api.analyzers import catalogue
 from hefesto_api.domain import clock, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
-from hefesto_api.domain.correlation.rules import FITS
-from hefesto_api.features.iris import evidence, knowledge, past, reading, telling, words
-from hefesto_api.features.iris.changing import Changes, functions_of
+from hefesto_api.features.iris import beside, knowledge, reading, telling, words
+from hefesto_api.features.iris.changing import Changes, functions_of, head_of, state_of
 from hefesto_api.features.iris.running import Running, running
 from hefesto_api.features.iris.sources import Sources
 from hefesto_api.storage import (
     correlation_inputs,
+    history,
     learning,
 )
 from hefesto_api.storage.correlations import CorrelationRecord
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.code_facts import Key
     from hefesto_api.storage.correlation_inputs import NearFinding
     from hefesto_api.storage.database import Database
+    from hefesto_api.storage.history import HistoryRecord
     from hefesto_api.storage.projects import ProjectRecord
 
     Find = Callable[[str], Iterable[str]]
@@ -108,15 +108,17 @@ class _Seen(NamedTuple):
 
 
 class _Read(NamedTuple):
-    """An alert that was read: its crash, the code around it, what ran, and the code as it is by now."""
+    """An alert that was read: its crash, the code around it, what ran, and the code as it is by now.
+
+    `changes` are those of its functions, if they are known already.
+    """
 
     incoming: IncomingAlert
-    fingerprint: str
-    crash: Crash
-    facts: Mapping[str, FileFacts]
-    hashes: Mapping[str, Key | None]
+    seen: _Seen
     running: Running
+    records: Sequence[HistoryRecord]
     newer: Mapping[str, FileFacts]
+    changes: list[Change] | None
 
 
 def correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAlert) -> Correlated:
@@ -140,26 +142,36 @@ def _correlate(desk: Desk, project: ProjectRecord | None, incoming: IncomingAler
         latest = correlation_inputs.latest_analysis(session, project.id)
         state = latest.id if latest else ""
         where, is_analysed = knowledge.places_of(session, desk.memory, project, state)
-        ran = running(session, project.id, incoming)
-        head = past.latest(session, project.id) if ran.known else None
+        records = history.of_project(session, project.id)
+        ran = running(session, desk.memory, project.id, incoming, state_of(records))
     sources = Sources(desk.db, project, desk.roots)
     revision = ran.known or (sources.resolve(ran.commit) if ran.commit else None)
     code = knowledge.Code(desk.db, desk.memory, sources, project.id, state, revision)
     known_words = latest.words if latest else None
     place = ("crash", project.id, project.revision, state, revision, known_words, _digest(incoming))
     seen: _Seen | None = desk.memory.get(place)
+    is_kept = seen is not None
     if seen is None:
         find = words.Finder(desk.db, desk.memory, project.id, known_words).naming if known_words else None
         seen = _see(incoming, where, code, find, is_analysed=is_analysed)
         if seen.crash.frames and not code.fresh:  # else it is not certain yet that facts are on record
             desk.memory.keep(place, seen, SIZE * (1 + len(seen.crash.frames)) + code.unpacked)
+            is_kept = True
     else:
         knowledge.hold(desk.memory, seen.held)
     crash, facts = seen.crash, seen.facts
-    newer = _newer(crash, facts, code, head) if head and head != ran.known else {}
-    read = _Read(incoming, seen.fingerprint, crash, facts, seen.hashes, ran, newer)
+    # Of a commit on record the changes are the same whenever it happened.
+    kept = ("changed", place, state_of(records), ran.known, ran.former) if is_kept and ran.known else None
+    changes: list[Change] | None = desk.memory.get(kept) if kept else None
+    head = head_of(records)
+    newer = {}
+    if changes is None and ran.known and head and head != ran.known:
+        newer = _newer(crash, facts, code, head)
+    read = _Read(incoming, seen, ran, records, newer, changes)
     with desk.db.read() as session:
         near, inputs = _inputs(session, desk, project.id, read)
+    if kept and changes is None:
+        beside.keep_changes(desk.memory, kept, inputs.changes)
     encoded = msgspec.json.encode(inputs)
     ranking = _ranked_once(desk.memory, inputs, facts, encoded)
     told = telling.told(incoming, crash, ranking, near, telling.cost_of(incoming, project))
@@ -177,6 +189,9 @@ def _ranked_once(memory: Memory, inputs: Inputs, facts: Mapping[str, FileFacts],
     """Rank what was gathered, or return what the very same came to a moment ago."""
     if None in inputs.files.values():  # code without a hash may have changed
         return ranked(inputs, facts)
+    if inputs.incidents:  # when they were makes no difference, and each tells of another time soon
+        untimed = [replace(one, timestamp=None) for one in inputs.incidents]
+        encoded = msgspec.json.encode(replace(inputs, incidents=untimed))
     place = ("ranking", blake2b(encoded, digest_size=16).digest())
     found: Ranking | None = memory.get(place)
     if found is None:
@@ -240,27 +255,23 @@ def _newer(crash: Crash, facts: Mapping[str, FileFacts], code: Code, head: str) 
 
 def _inputs(
     session: Session, desk: Desk, project_id: str, read: _Read
-) -> tuple[dict[str, NearFinding], Inputs]:
-    paths = list(dict.fromkeys([*_paths(read.crash), *read.facts]))
+) -> tuple[Mapping[str, NearFinding], Inputs]:
+    seen, changes = read.seen, read.changes
+    paths = list(dict.fromkeys([*_paths(seen.crash), *seen.facts]))
     learned = learning.learned(session, project_id)
-    rules = _telling_rules() | {key.partition("|")[0] for key in (*learned.rules, *learned.project_rules)}
-    near = {one.id: one for one in correlation_inputs.findings_in(session, project_id, paths, rules)}
-    open_alert = correlation_inputs.open_alert(session, project_id, read.fingerprint)
-    changes = Changes(session, desk.memory, project_id, read.running, read.newer)
-    return near, Inputs(
-        crash=read.crash,
-        files={path: read.hashes.get(path) for path in read.facts},
-        findings=[evidence.known(one) for one in near.values()],
-        changes=changes.of(read.crash, read.facts, read.incoming.timestamp or clock.now()),
+    near = beside.findings_near(session, desk.memory, project_id, paths, learned)
+    open_alert = correlation_inputs.open_alert(session, project_id, seen.fingerprint)
+    if changes is None:
+        of_project = Changes(session, desk.memory, project_id, read.running, read.newer, read.records)
+        changes = of_project.of(seen.crash, seen.facts, read.incoming.timestamp or clock.now())
+    return near.by_id, Inputs(
+        crash=seen.crash,
+        files={path: seen.hashes.get(path) for path in seen.facts},
+        findings=near.known,
+        changes=changes,
         incidents=correlation_inputs.known_incidents(session, project_id, paths, open_alert),
         learned=learned,
     )
-
-
-@cache
-def _telling_rules() -> frozenset[str]:
-    """Return the ids of the rules whose findings can explain an error, and their slugs."""
-    return frozenset(one.id for one in catalogue.RULES.values() if one.slug in FITS) | frozenset(FITS)
 
 
 def _paths(crash: Crash) -> list[str]:

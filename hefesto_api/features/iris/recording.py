@@ -6,13 +6,16 @@ The same serves HTTP, where alert and correlation come at once, and the worker, 
 from __future__ import annotations
 
 from contextlib import suppress
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 from msgspec.structs import replace
 
-from hefesto_api.domain import audit, clock, ids
+from hefesto_api.domain import audit, clock, grouping, ids
 from hefesto_api.domain.errors import NotFound
+from hefesto_api.domain.finding import Severity
 from hefesto_api.features.iris import knowledge, past
 from hefesto_api.features.iris.correlating import correlate
 from hefesto_api.features.iris.telling import Reopened
@@ -20,13 +23,18 @@ from hefesto_api.storage import alerts, code_facts, correlations, findings, inci
 from hefesto_api.storage.correlations import CorrelationRecord, Named
 
 if TYPE_CHECKING:
+    from hefesto_api.adapters.memory import Memory
     from hefesto_api.domain.alert import IncomingAlert
     from hefesto_api.domain.correlation import Crash
+    from hefesto_api.domain.grouping import Grouped
     from hefesto_api.features.iris.correlating import Correlated, Desk
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.projects import ProjectRecord
 
 NAMED = 5  # suspects of an answer that later ones may learn from
+SIZE_OF_GROUPED = 4_000  # bytes in memory: traits are bounded
+SIZE_OF_DIGEST = 200
+OTHER = "another one"
 
 
 def correlate_incoming(desk: Desk, slug: str, incoming: IncomingAlert) -> dict[str, Any]:
@@ -64,10 +72,12 @@ def record(
     recorded = None
     if alert_id is None:
         told = _with_error(found.incoming, found.inputs.crash)
-        recorded = alerts.record(session, project.id, told, found.fingerprint, announced=False)
+        recorded = alerts.record(
+            session, project.id, told, found.fingerprint, announced=False, found=_grouped(desk.memory, told)
+        )
         alert_id = recorded.alert_id
     reopened = [one for one in _to_reopen(session, desk, found) if _reopen(session, found, alert_id, one)]
-    made = _record(session, found, project, alert_id, reopened)
+    made = _record(session, desk.memory, found, project, alert_id, reopened)
     code_facts.keep(session, knowledge.facts_version(), found.fresh.items())
     if found.to_index is not None:
         past.ask_for(session, project.id, found.to_index)
@@ -75,6 +85,30 @@ def record(
     if recorded is not None and (recorded.is_new or recorded.is_told):
         alerts.announce(session, "created" if recorded.is_new else "repeated", alert_id)
     return made.told()
+
+
+def _grouped(memory: Memory, incoming: IncomingAlert) -> Grouped:
+    """Group an alert, or return what the same came to before; its title and id seldom count."""
+    told = replace(
+        incoming, title="", alert_id="", timestamp=None, severity=Severity.LOW, metadata={}, links=()
+    )
+    place = ("grouped", blake2b(msgspec.json.encode(told), digest_size=16).digest())
+    found: Grouped | None = memory.get(place)
+    if found is None:
+        found = grouping.grouped(incoming)
+        if found == grouping.grouped(replace(incoming, title=OTHER, alert_id=OTHER)):
+            memory.keep(place, found, SIZE_OF_GROUPED)
+    return found
+
+
+def _packed(memory: Memory, encoded: bytes) -> bytes:
+    """Compress what an answer was made from, once for all occurrences that were answered from the same."""
+    place = ("packed", blake2b(encoded, digest_size=16).digest())
+    found: bytes | None = memory.get(place)
+    if found is None:
+        found = correlations.packed(encoded)
+        memory.keep(place, found, SIZE_OF_DIGEST + len(found))
+    return found
 
 
 def _announce(session: Session, made: CorrelationRecord) -> None:
@@ -120,7 +154,12 @@ def _reopen(session: Session, found: Correlated, alert_id: str, one: Reopened) -
 
 
 def _record(
-    session: Session, found: Correlated, project: ProjectRecord, alert_id: str, reopened: list[Reopened]
+    session: Session,
+    memory: Memory,
+    found: Correlated,
+    project: ProjectRecord,
+    alert_id: str,
+    reopened: list[Reopened],
 ) -> CorrelationRecord:
     made_id = ids.new_id()
     answer = {
@@ -143,7 +182,7 @@ def _record(
         correlation_found=answer["correlation_found"],
         model_version=found.ranking.model_version,
         answer=orjson.dumps(answer),
-        inputs=correlations.packed(found.encoded),
+        inputs=_packed(memory, found.encoded),
     )
     matched = [(one["finding_id"], one["match_confidence"]) for one in answer["matching_findings"]]
     suspects = [

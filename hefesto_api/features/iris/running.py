@@ -9,11 +9,15 @@ from hefesto_api.features.iris import past
 from hefesto_api.storage import deployments
 
 if TYPE_CHECKING:
+    from hefesto_api.adapters.memory import Memory
     from hefesto_api.domain.alert import IncomingAlert
+    from hefesto_api.features.iris.changing import State
+    from hefesto_api.features.iris.past import PastCommit
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.deployments import DeploymentRecord
 
 SHORTEST = 7  # digits of an abbreviated hash
+SIZE = 800  # bytes that a commit takes in memory
 
 
 class Running(NamedTuple):
@@ -29,13 +33,21 @@ class Running(NamedTuple):
     deployment: DeploymentRecord | None = None
 
 
-def running(session: Session, project_id: str, incoming: IncomingAlert) -> Running:
-    """Find what ran: the commit or the release that the alert names, else what was deployed at its time."""
+def running(
+    session: Session, memory: Memory, project_id: str, incoming: IncomingAlert, state: State
+) -> Running:
+    """Find what ran: the commit or the release that the alert names, else what was deployed at its time.
+
+    `state` is that of the project's history: commits that were found are kept in memory while it lasts.
+    """
     deployment = _deployment(session, project_id, incoming)
     commit = incoming.commit_hash or _revision(deployment)
     if commit is None:
         return Running(deployment=deployment)
-    found = past.commit_of(session, project_id, commit)
+    place = ("commit", project_id, state, commit)
+    found: PastCommit | None = memory.get(place)
+    if found is None and (found := past.commit_of(session, project_id, commit)) is not None:
+        memory.keep(place, found, SIZE)
     if found is None and commit != incoming.commit_hash and deployment and not deployment.commit_hash:
         commit = None  # a release that is no commit
     before = None if deployment is None else deployments.previous(session, deployment)
