@@ -9,8 +9,7 @@ import orjson
 import sqlalchemy as sa
 
 from hefesto_api.domain.lifecycle import FIXED, KnownFinding
-from hefesto_api.storage import bulk, finding_links
-from hefesto_api.storage.base import dump_json
+from hefesto_api.storage import bulk, finding_links, told
 from hefesto_api.storage.contents import project_files
 from hefesto_api.storage.findings import finding_history, findings, unpack_prints
 
@@ -19,23 +18,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from hefesto_api.storage.base import Session
+    from hefesto_api.storage.told import Told
 
 _KNOWN_COLUMNS = (
     "id", "rule_id", "analyzer", "branch", "line", "function_name", "status", "reason", "prints", "file_path",
 )  # fmt: skip
-_TOLD = (
-    "line", "column", "severity", "description", "end_line", "end_column", "severity_rank", "confidence",
-    "recommendation", "code_snippet", "line_text", "function_name", "class_name", "cwe", "metadata",
-    "suppression", "prints", "branch", "file_path",
-)  # fmt: skip
-_KNOWN_AND_TOLD = tuple(dict.fromkeys((*_KNOWN_COLUMNS, *_TOLD)))
-
-Told = tuple[Any, ...]
-"""What is on record of where a finding is and what it says: line, column, severity, description, the rest."""
-
-_told_of_row = itemgetter(*(_KNOWN_AND_TOLD.index(name) for name in _TOLD))
-_told_of = itemgetter(*_TOLD)
-_METADATA = _TOLD.index("metadata")
+_KNOWN_AND_TOLD = tuple(dict.fromkeys((*_KNOWN_COLUMNS, *told.COLUMNS)))
+_told_of_row = itemgetter(*map(_KNOWN_AND_TOLD.index, told.COLUMNS))
 
 _PATHS_SQLITE = "SELECT value FROM json_each(:paths)"
 _PATHS_POSTGRESQL = "SELECT value FROM jsonb_array_elements_text(CAST(:paths AS jsonb))"
@@ -62,12 +51,12 @@ def known_and_told(
 ) -> tuple[dict[str, list[KnownFinding]], dict[str, Told]]:
     """Return what `known_in` does, and what is told of each of these findings, by its id."""
     by_path: dict[str, list[KnownFinding]] = {}
-    told: dict[str, Told] = {}
+    by_id: dict[str, Told] = {}
     linked = finding_links.linked(session, project_id)
     for row in _rows_in(session, project_id, paths, tool, _KNOWN_AND_TOLD):
         by_path.setdefault(row.file_path, []).append(linked.told_of(_known(row)))
-        told[row.id] = _told_of_row(row)
-    return by_path, told
+        by_id[row.id] = _told_of_row(row)
+    return by_path, by_id
 
 
 def _rows_in(
@@ -123,7 +112,7 @@ def insert(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 _INSERT = sa.insert(findings)
 
 
-_SEEN_AGAIN = (*_TOLD, "analysis_id", "last_seen")
+_SEEN_AGAIN = (*told.COLUMNS, "analysis_id", "last_seen")
 _UPDATE_SEEN = (
     sa.update(findings)
     .where(findings.c.id == sa.bindparam("new_id"), findings.c.analysis_id != sa.bindparam("new_analysis_id"))
@@ -145,15 +134,15 @@ _SEEN_ALIKE = (
 )
 
 
-def saw_again(session: Session, rows: Sequence[dict[str, Any]], told: Mapping[str, Told]) -> None:
+def saw_again(session: Session, rows: Sequence[dict[str, Any]], known: Mapping[str, Told]) -> None:
     """Record sightings: where the finding is now and what is said of it; nothing a person set.
 
     A row is the finding's `id` and the columns of _SEEN_AGAIN; analysis and time are those of all rows.
-    `told` is what is on record of some by their id: of those that are as they were only the sighting is
+    `known` is what is on record of some by their id: of those that are as they were only the sighting is
     written, with a third of the work. A row that this analysis wrote before (it was interrupted and runs
     again) is left as it is.
     """
-    same = [row for row in rows if _is_told(row, told)] if told else []
+    same = [row for row in rows if told.is_same(row, known.get(row["id"]))] if known else []
     alike = {row["id"] for row in same}
     bulk.execute(session, _UPDATE_SEEN, [row for row in rows if row["id"] not in alike], prefix="new_")
     if same:
@@ -164,15 +153,6 @@ def saw_again(session: Session, rows: Sequence[dict[str, Any]], told: Mapping[st
             "paths": orjson.dumps(list(alike)).decode(),
         }
         session.execute(_SEEN_ALIKE.where(findings.c.id.in_(sa.text(source))), values)
-
-
-def _is_told(row: dict[str, Any], told: Mapping[str, Told]) -> bool:
-    """Tell whether a row says what is on record; metadata to the letter, for 1 equals True."""
-    known = told.get(row["id"])
-    if known is None or known != _told_of(row):
-        return False
-    metadata = row["metadata"]
-    return not metadata or dump_json(metadata) == dump_json(known[_METADATA])
 
 
 _SET_STATUS = (

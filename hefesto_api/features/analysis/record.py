@@ -22,6 +22,7 @@ from hefesto_api.storage import contents, findings, recorded, sightings
 from hefesto_api.storage.base import Session
 from hefesto_api.storage.contents import FileRecord, NewContent
 from hefesto_api.storage.recorded import Recorded
+from hefesto_api.storage.told import Told
 
 DUPLICATION = "HEF-SMELL-DUPLICATED-BLOCK"
 DUPLICATIONS = (DUPLICATION, *catalogue.RULES[DUPLICATION].aliases)  # as the rule is called, and was
@@ -53,7 +54,7 @@ class Writer(Struct):
     created: list[dict[str, Any]] = field(default_factory=list)
     seen: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
-    told: Mapping[str, sightings.Told] = {}  # of findings on record, where that was read
+    told: Mapping[str, Told] = {}  # of findings on record, where that was read
     source: dict[str, Any] = field(default_factory=dict)  # what each entry of a history says of the analysis
 
     def __post_init__(self) -> None:

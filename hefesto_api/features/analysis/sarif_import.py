@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from hefesto_api.storage.analyses import AnalysisRecord
     from hefesto_api.storage.base import Session
     from hefesto_api.storage.database import Database
+    from hefesto_api.storage.told import Told
 
 KIND = "import"
 STAGE_FILES = 250
@@ -163,7 +164,7 @@ class _Import:
             self._end(session, writer.chunk)
         return time.thread_time() - opened
 
-    def _count(self, plan: Plan, pairs: Seen, told: Mapping[str, sightings.Told]) -> None:
+    def _count(self, plan: Plan, pairs: Seen, told: Mapping[str, Told]) -> None:
         self.counts["new"] += len(plan.created)
         for sighting in plan.seen:
             one = pairs[sighting.at][0]
