@@ -11,7 +11,7 @@ import time
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 from msgspec import Struct
 
 from hefesto_api.adapters.cache import Asked, Made, name_of, tags_of
@@ -35,6 +35,7 @@ _TOLD = frozenset({"X-Total-Count"})  # headers that are part of an answer
 _USUAL = _TOLD | {"Content-Type", "Content-Length"}
 MOST_PROJECTS = 16  # of one caller, that are looked at each by itself
 MOST_QUERY = 2048
+_WITHIN = "kept_within"
 
 
 class Keeping(Struct, frozen=True):
@@ -49,6 +50,14 @@ class Keeping(Struct, frozen=True):
     project: str = "project"
     seconds: float | None = None
     ready: bool = False
+
+
+def of_project(kind: str, project_id: str) -> None:
+    """Say, while an answer is made, that all it tells of a kind of data belongs to one project.
+
+    For answers whose address does not name their project.
+    """
+    g.setdefault(_WITHIN, {})[kind] = project_id
 
 
 def declare(app: Flask, keepings: Mapping[str, Keeping]) -> None:
@@ -96,7 +105,10 @@ def _made(
     """Have a view make its answer, and take it down as far as it may be kept."""
     tags = tags_of(keeping.kinds, _scopes(held, keeping, parts))
     made_at = time.time()
+    g.pop(_WITHIN, None)
     response = current_app.make_response(view(**parts))
+    within = g.pop(_WITHIN, {})
+    tags = tuple((kind, scope or within.get(kind, "")) for kind, scope in tags)
     data = _data(response)
     if data is None:
         return Made(response, None)

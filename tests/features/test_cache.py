@@ -19,12 +19,16 @@ from hefesto_api import settings as all_settings
 from hefesto_api.adapters.cache import Answers, Asked, Made, name_of
 from hefesto_api.adapters.cache.entry import Entry
 from hefesto_api.app import create_app
+from hefesto_api.domain.identity import Fingerprints
 from hefesto_api.runtime import Runtime
+from hefesto_api.storage import projects
+from hefesto_api.storage.findings import pack_prints
 from hefesto_api.storage.generations import Moment
 from hefesto_api.web import compression
 from tests.access import SECRET_KEY, make_key
 from tests.adapters.test_limits import Redis
 from tests.answers import data_of
+from tests.storage.factories import finding
 
 PLAIN = {"identity": bytes, "gzip": gzip.decompress, "br": brotli.decompress, "zstd": zstd.decompress}
 API = "/api/v1"
@@ -89,6 +93,23 @@ def test_a_change_of_one_project_leaves_what_is_kept_of_others(client: FlaskClie
     made = held.answers.made
     client.post(f"{API}/alerts", json={"alert_id": "next", "title": "other", "project": "shop"})
     assert [data_of(client.get(path))["total_count"] for path in alerts] == [2, 1]
+    assert held.answers.made == made + 1
+
+
+def test_a_decision_leaves_the_details_of_findings_of_other_projects(
+    client: FlaskClient, held: Runtime
+) -> None:
+    prints = pack_prints(Fingerprints(1, *("0123456789abcdef",) * 6))
+    with held.db.write() as session:
+        places = [projects.create(session, slug).id for slug in ("shop", "other")]
+        ids = [finding(session, place, prints=prints).id for place in places]
+    for one in ids:
+        client.get(f"{API}/findings/{one}")
+    made = held.answers.made
+    assert client.patch(f"{API}/findings/{ids[0]}", json={"status": "resolved"}).status_code == 200
+    assert data_of(client.get(f"{API}/findings/{ids[1]}"))["status"] == "open"
+    assert held.answers.made == made
+    assert data_of(client.get(f"{API}/findings/{ids[0]}"))["status"] == "resolved"
     assert held.answers.made == made + 1
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response
 
 from hefesto_api.features.findings import export, schemas, service, triage
+from hefesto_api.web import cache
 from hefesto_api.web.blueprint import Blueprint
 from hefesto_api.web.conditional import require_match
 from hefesto_api.web.context import runtime
@@ -86,8 +87,9 @@ def export_findings(query: dict[str, Any]) -> Any:
 def read_finding(finding_id: UUID) -> Any:
     """Show a finding with its history and its relatives."""
     with runtime().db.read() as session:
-        found = service.detail(session, str(finding_id), principal().projects, runtime().settings.roots)
-        return success(to_json(found))
+        found = service.look(session, str(finding_id), principal().projects)
+        cache.of_project("findings", found.project_id)
+        return success(to_json(service.told(session, found, runtime().settings.roots)))
 
 
 @blp.route("/<uuid:finding_id>", methods=["PATCH"])

@@ -80,9 +80,19 @@ def detail(
     session: Session, finding_id: str, allowed: Collection[str] | None, roots: Sequence[Path] = ()
 ) -> dict[str, Any]:
     """Return all that is known of a finding; `roots` are where its tree may be read. Raises NotFound."""
+    return told(session, look(session, finding_id, allowed), roots)
+
+
+def look(session: Session, finding_id: str, allowed: Collection[str] | None) -> DetailedFinding:
+    """Return a finding that the caller may see, with what stands beside it; raises NotFound."""
     found = finding_details.get(session, finding_id)
     if allowed is not None and found.project not in allowed:
         raise NotFound("finding", finding_id)
+    return found
+
+
+def told(session: Session, found: DetailedFinding, roots: Sequence[Path]) -> dict[str, Any]:
+    """Return all that is known of a finding, as it goes over the wire."""
     return {
         **{name: getattr(found, name) for name in selection.ITEM},
         **details(found),
