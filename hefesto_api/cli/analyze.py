@@ -210,7 +210,8 @@ def _analyse(db: Database, ready: _Ready, wish: Wish, interruption: Interruption
     ):
         for selection in ready.selections:
             listed = None if found else ready.listed
-            hooks = hooks_for(selection)._replace(stop=interruption, listed=listed)
+            alone = not os.environ.get(state.VARIABLE)  # a database that is named may be that of a service
+            hooks = hooks_for(selection)._replace(stop=interruption, listed=listed, alone=alone)
             with (
                 state.exclusive(os.environ, selection.project, failures.say),
                 interruption.deferred(),

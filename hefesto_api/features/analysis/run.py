@@ -8,7 +8,7 @@ whole stages from the last on.
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from hefesto_api.analyzers import child
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 STAGE_FILES = 64
 KNOWN_AS_ONE = 4  # files whose contents are on record take as long to write as one that is new
 STAGE_DETECTIONS = 400
+LONGER = 4  # times as long where nobody waits for the database: what a stage costs by itself is saved
 UNCHANGED_AT_ONCE = 1_000
 REPORTS_AT_ONCE = 128
 
@@ -62,7 +63,7 @@ class Hooks(NamedTuple):
     """What the caller has a say in: `hold` raises in a transaction that must not commit any more.
 
     `roots` are where a repository must lie that is compared with; None is anywhere. `listed` are the files
-    of the order where somebody has listed them already.
+    of the order where somebody has listed them already. `alone` says that nobody else waits to write.
     """
 
     hold: Callable[[Session], None] = lambda session: None
@@ -70,6 +71,7 @@ class Hooks(NamedTuple):
     stop: Stop | None = None
     roots: Sequence[Path] | None = None
     listed: Source | None = None
+    alone: bool = False
 
 
 class Outcome(NamedTuple):
@@ -100,7 +102,7 @@ class Run:
         if missing and self.order.project_id is not None:
             self._finished |= moves.follow(self, missing)
         todo = [file for file in self.source.files if file.path not in self._finished]
-        self.write_all(self.examined(todo))
+        self.write_all(self.examined(todo), expected=len(todo) if self._hooks.alone else 0)
         if self._stopped():
             raise Interrupted
         self.intake.know_twins()
@@ -143,9 +145,9 @@ class Run:
                 else:
                     yield Examined(one.file, one.key, child.unpack(stored.report), None, stored.id)
 
-    def write_all(self, files: Iterable[Examined]) -> None:
-        """Write files with what is seen in them, a stage at a time."""
-        for stage in staged(files):
+    def write_all(self, files: Iterable[Examined], expected: int = 0) -> None:
+        """Write files with what is seen in them, a stage at a time; see `staged`."""
+        for stage in staged(files, expected):
             with self.db.write(durable=False) as session:
                 writer = self.begin(session)
                 record.write_stage(writer, stage)
@@ -253,15 +255,20 @@ class Run:
                 self.end(writer)
 
 
-def staged(examined: Iterable[Examined]) -> Iterator[list[Examined]]:
-    """Group files so that the transaction that writes them stays short."""
+def staged(examined: Iterable[Examined], expected: int = 0) -> Iterator[list[Examined]]:
+    """Group files so that the transaction that writes them stays short.
+
+    With many files `expected` the stages are longer, but for the last ones: what is written when the engine
+    is done keeps one processor alone busy.
+    """
     stage: list[Examined] = []
     size = weight = 0
-    for one in examined:
+    for left, one in zip(count(expected, -1), examined, strict=False):
         stage.append(one)
         size += 1 if one.packed is None else KNOWN_AS_ONE
         weight += len(one.report.detections)
-        if size >= STAGE_FILES * KNOWN_AS_ONE or weight >= STAGE_DETECTIONS:
+        times = max(min(left // (LONGER * STAGE_FILES), LONGER), 1)
+        if size >= times * STAGE_FILES * KNOWN_AS_ONE or weight >= times * STAGE_DETECTIONS:
             yield stage
             stage, size, weight = [], 0, 0
     if stage:
