@@ -7,6 +7,7 @@ is why a report is kept by the hash of its content.
 from __future__ import annotations
 
 from bisect import bisect_right
+from codecs import BOM_UTF8
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -62,7 +63,7 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
 
 
 def _parse(source: SourceFile, known: FileStructure | None) -> ParsedFile:
-    text = source.content.decode("utf-8-sig", "replace")
+    text = _text(source.content)
     lines = _lines(text)
     if known is not None and source.language is not None and not suppressions.may_speak(source.content):
         return ParsedFile(source.path, source.language, source.content, text, lines, None, known)
@@ -76,7 +77,7 @@ def _parse(source: SourceFile, known: FileStructure | None) -> ParsedFile:
 
 def lines_of(content: bytes) -> list[str]:
     """Return a file's lines without their ends, as detections count them."""
-    return _lines(content.decode("utf-8-sig", "replace"))
+    return _lines(_text(content))
 
 
 def excerpt(lines: Sequence[str], line: int) -> tuple[str, str]:
@@ -86,9 +87,16 @@ def excerpt(lines: Sequence[str], line: int) -> tuple[str, str]:
     return text, "\n".join(row[:SNIPPET_LINE_LIMIT] for row in lines[first:last])
 
 
+def _text(content: bytes) -> str:
+    """Return a file's text without its byte order mark; the codec that drops it is written in Python."""
+    return content.removeprefix(BOM_UTF8).decode("utf-8", "replace")
+
+
 def _lines(text: str) -> list[str]:
     """Split at the line ends that linters count; `str.splitlines` also splits at form feeds and U+2028."""
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    lines = text.split("\n")
     return lines[:-1] if lines and not lines[-1] else lines
 
 

@@ -13,6 +13,8 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from hefesto_api.analyzers.needles import Needles
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -110,18 +112,14 @@ _KEY_BODY: Final = re.compile(rb"[A-Za-z0-9+/]{32}")
 _KEY_LINE: Final = re.compile(rb"(?m)^[ \t\"'+]{0,20}([A-Za-z0-9+/]{48,}+={0,2})")
 _KEY_MOST: Final = 16 << 10
 
-# Every byte that a token may have becomes #, a digit 9, all else a space.
-_CLASSES: Final = (
-    bytes(
-        ord("9") if chr(byte).isdigit() else ord("#") if chr(byte).isalnum() or chr(byte) in "_-" else 32
-        for byte in range(128)
-    )
-    + b" " * 128
+# Every byte that a token may have becomes #, all else a space.
+_RUNS: Final = (
+    bytes(ord("#") if chr(byte).isalnum() or chr(byte) in "_-" else 32 for byte in range(128)) + b" " * 128
 )
-_RUNS: Final = bytes(ord("#") if byte == ord("9") else byte for byte in range(256))
+_DIGIT: Final = re.compile(rb"[0-9]")
 _RUN: Final = b"#" * 20
 _DIGITLESS: Final = (b"AKIA", b"ASIA", b"hf_")
-_NEEDLES: Final = (b"AccountKey=", b"hooks.slack.com")
+_NEEDLES: Final = Needles((b"AccountKey=", b"hooks.slack.com"))
 _AROUND: Final = 96
 
 
@@ -159,20 +157,19 @@ def _candidates(data: bytes) -> Iterator[re.Match[bytes]]:
 
     A token begins with its word; where the word follows a dot, colon or slash its beginning may stand before.
     """
-    classes = data.translate(_CLASSES)
-    runs = classes.translate(_RUNS)
+    runs = data.translate(_RUNS)
     at = runs.find(_RUN)
     while at >= 0:
         end = runs.find(b" ", at)
         end = len(data) if end < 0 else end
-        if classes.find(b"9", at, end) >= 0 or data.startswith(_DIGITLESS, at):
+        if _DIGIT.search(data, at, end) or data.startswith(_DIGITLESS, at):
             match = _JWT.match(data, at) if data.startswith(b"eyJ", at) else _STRICT.match(data, at)
             if match:
                 yield match
             elif at and data[at - 1] in b".:/":
                 yield from _STRICT.finditer(data, max(at - _AROUND, 0), end)
         at = runs.find(_RUN, end)
-    for needle in _NEEDLES:
+    for needle in _NEEDLES.within(data):
         at = data.find(needle)
         while at >= 0:
             yield from _STRICT.finditer(data, at, at + 2 * _AROUND)

@@ -12,6 +12,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from hefesto_api.analyzers.needles import Needles
 from hefesto_api.analyzers.secret_tokens import Secret
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ AWS: Final = "HEF-SEC-AWS-KEY"
 
 _PASSWORDS: Final = (b"passw", b"passphrase", b"pwd")
 _NAMES: Final = (b"passw", b"passphrase", b"pwd", b"secret", b"token", b"_key", b"apikey", b"api-key")
+_NEEDLES: Final = Needles(_NAMES)
 _KEYS: Final = (b"api", b"access", b"private", b"auth", b"encryption", b"signing", b"master", b"service")
 # From the keyword on: the rest of the name, a closing quote, a type, the operator, the value.
 _TAIL: Final = re.compile(
@@ -100,7 +102,7 @@ def _named(data: bytes) -> tuple[tuple[int, bytes, re.Match[bytes]], ...]:
 
 
 def _each_named(data: bytes, lower: bytes) -> Iterator[tuple[int, bytes, re.Match[bytes]]]:
-    for name in _NAMES:
+    for name in _NEEDLES.within(lower):
         at = lower.find(name)
         while at >= 0:
             if name != b"_key" or lower.endswith(_KEYS, max(at - 12, 0), at):

@@ -191,7 +191,10 @@ def _of_function(rule_id: str, tool: str, function: Function, message: str, **fi
 
 def _reached(value: int, steps: Iterable[tuple[int, Severity]]) -> tuple[int, Severity] | None:
     """Return the highest step (given highest first) that the value reaches."""
-    return next(((limit, severity) for limit, severity in steps if value >= limit), None)
+    for limit, severity in steps:
+        if value >= limit:
+            return limit, severity
+    return None
 
 
 def _grade(value: float, limit: int, *, high: float) -> Severity:

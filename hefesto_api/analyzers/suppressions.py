@@ -16,6 +16,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hefesto_api.analyzers.catalogue import RULES, detection, rule
+from hefesto_api.analyzers.needles import Needles
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.finding import Group, Suppression
 
@@ -48,7 +49,7 @@ _PATTERNS: Final = (
     ("noqa", b"noqa", _NOQA, frozenset({"python"})),
     ("nosec", b"nosec", _NOSEC, frozenset({"python", "go"})),
 )
-_NEEDLES: Final = (b"hefesto:", b"noqa", b"NOQA", b"NoQA", b"nosec")
+_NEEDLES: Final = Needles((b"hefesto:", b"noqa", b"NOQA", b"NoQA", b"nosec"))
 _HEAD: Final = re.compile(r"^\s*(?:async\s+)?(?:def|class)\b")
 _ORDER: Final = {"hefesto": 0, "noqa": 1, "nosec": 2}
 _TRAILING: Final = " \t*/->#:;."
@@ -70,7 +71,7 @@ class Marker(Struct, frozen=True):
 
 def may_speak(content: bytes) -> bool:
     """Tell whether there may be a marker in a file: which of them stand in comments, its tree tells."""
-    return any(needle in content for needle in _NEEDLES)
+    return bool(_NEEDLES.within(content))
 
 
 def scan(file: ParsedFile) -> list[Marker]:

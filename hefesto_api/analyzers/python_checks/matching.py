@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from hefesto_api.analyzers import catalogue
+from hefesto_api.analyzers.needles import Needles
 from hefesto_api.analyzers.python_checks import syntax
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ class PatternCheck:
 
     def __init__(self, patterns: tuple[Pattern, ...]) -> None:
         self._patterns = patterns
-        self._words = tuple(dict.fromkeys(word for pattern in patterns for word in pattern.words))
+        self._words = Needles(dict.fromkeys(word for pattern in patterns for word in pattern.words))
         self._modules = frozenset(module for pattern in patterns for module in pattern.modules)
 
     def check(self, file: ParsedFile) -> Iterator[Detection]:
@@ -125,7 +126,7 @@ class PatternCheck:
 
     def _admitted(self, content: bytes) -> Iterator[Pattern]:
         """Yield the patterns whose gates a file passes."""
-        words = {word for word in self._words if word in content}
+        words = set(self._words.within(content))
         modules = syntax.modules(content) & self._modules
         if not words and not modules:
             return

@@ -44,9 +44,8 @@ def ordered(captures: Mapping[str, list[Node]]) -> list[Event]:
     """Return the marked nodes as (start, -end, mark, node): outer ones before those inside of them."""
     events: list[Event] = []
     for mark in (*SCOPES, LOGICAL, *EFFECTS):
-        for node in captures.get(mark, ()):
-            start, end = node.byte_range
-            events.append((start, -end, mark, node))
+        nodes = captures.get(mark, ())
+        events += [(start, -end, mark, node) for node in nodes for start, end in (node.byte_range,)]
     events.sort(key=BY_SPAN)
     return events
 

@@ -40,7 +40,7 @@ def sketch(content: bytes, size: int = _SKETCH) -> tuple[int, ...]:
     not count.
     """
     lines = set(map(bytes.strip, content.splitlines()))
-    return tuple(sorted({crc32(line) for line in lines if len(line) >= _SHORT})[:size])
+    return tuple(sorted(set(map(crc32, [line for line in lines if len(line) >= _SHORT])))[:size])
 
 
 def renames(missing: Mapping[str, FileTraits], appeared: Mapping[str, FileTraits]) -> dict[str, str]:
