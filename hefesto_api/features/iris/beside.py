@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from hefesto_api.analyzers import catalogue
@@ -53,11 +53,11 @@ def keep_changes(memory: Memory, place: tuple[object, ...], changes: list[Change
 
 
 def _rules_of(learned: Learned) -> frozenset[str]:
-    more = {key.partition("|")[0] for key in (*learned.rules, *learned.project_rules)}
-    return _telling_rules() | more if more else _telling_rules()
+    more = frozenset(key.partition("|")[0] for key in (*learned.rules, *learned.project_rules))
+    return _telling_rules(more)
 
 
-@cache
-def _telling_rules() -> frozenset[str]:
-    """Return the ids of the rules whose findings can explain an error, and their slugs."""
-    return frozenset(one.id for one in catalogue.RULES.values() if one.slug in FITS) | frozenset(FITS)
+@lru_cache(maxsize=64)  # the set is part of places in memory: all share one
+def _telling_rules(more: frozenset[str]) -> frozenset[str]:
+    """Return the ids of the rules whose findings can explain an error, and their slugs, and some more."""
+    return frozenset(one.id for one in catalogue.RULES.values() if one.slug in FITS) | frozenset(FITS) | more
