@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hefesto_api import runtime as runtimes
 from hefesto_api import settings as all_settings
+from hefesto_api.analyzers import engine
 from hefesto_api.app import create_app
 from hefesto_api.worker import Worker
+from tests import lending
 from tests.answers import data_of
 from tests.databases import db, db_kind, db_template, db_url  # noqa: F401 - fixtures
 
@@ -70,6 +72,15 @@ class Service:
         assert len(listed) == 1, listed
         found: dict[str, Any] = self.get(f"/findings/{listed[0]['id']}")
         return found
+
+
+@pytest.fixture(autouse=True, scope="module")
+def children_lent() -> Iterator[None]:
+    """Let parser children go on from test to test of a file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(engine, "ParserChild", lending.LentChild)
+        yield
+    lending.end_idle()
 
 
 @pytest.fixture
