@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hefesto_api import runtime as runtimes
@@ -56,7 +56,7 @@ def team(sqlite_url: str, tmp_path: Path) -> Iterator[Team]:  # noqa: F811 - tha
 
 @pytest.mark.enable_socket
 def test_a_key_opens_the_service_for_what_it_may(hefesto: Hefesto, team: Team) -> None:
-    def push(**environ: str) -> tuple[int, str]:
+    def push(**environ: Any) -> tuple[int, str]:
         done = hefesto("analyze", ".", "--push", team.url, "--project", "shop", **environ)
         return done.returncode, done.stderr
 
