@@ -30,8 +30,3 @@ def _searching(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 )
 def test_the_words_of_a_text_are_told_in_their_order(text: bytes, found: list[bytes]) -> None:
     assert Needles(WORDS).within(text) == found
-
-
-def test_nothing_behind_the_end_of_a_text_is_looked_at() -> None:
-    whole = b"execute(query)"
-    assert Needles(WORDS).within(whole[:6]) == [b"x"]
