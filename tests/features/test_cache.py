@@ -193,6 +193,8 @@ def test_what_is_used_least_goes_first_and_all_goes_in_time() -> None:
     assert [answers.local.get((name,)) is not None for name in "abc"] == [True, False, True]
     seconds[0] = 61.0
     assert answers.local.get(("a",)) is None
+    answers.answer(Asked(("d",), "d#"), partial(kept_as, "d"))
+    assert (len(answers.local), answers.local.bytes) == (1, answers.local.get(("d",)).size)  # type: ignore[union-attr]
 
 
 def test_who_sees_other_projects_gets_another_answer(make_app: Callable[..., Any], tmp_path: Path) -> None:

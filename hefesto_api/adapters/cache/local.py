@@ -52,14 +52,20 @@ class Local:
                 self._kept.move_to_end(key)
 
     def keep(self, key: Key, entry: Entry, ttl: float | None = None) -> int:
-        """Keep an entry; return how many had to go for it. One of more than a quarter of all is not kept."""
+        """Keep an entry; return how many had to go for it. One of more than a quarter of all is not kept.
+
+        What expired goes as well: it would fill the room, for nobody, until that is needed.
+        """
         room = self._most_bytes
         if entry.size > room // 4 or self.most <= 0 or self.ttl <= 0:
             return 0
-        entry.expires = self._seconds() + (self.ttl if ttl is None else min(ttl, self.ttl))
+        now = self._seconds()
+        entry.expires = now + (self.ttl if ttl is None else min(ttl, self.ttl))
         gone = 0
         with self._lock:
             self._drop(key)
+            while self._kept and next(iter(self._kept.values())).expires <= now:
+                self._drop(next(iter(self._kept)))
             self._kept[key] = entry
             self.bytes += entry.size
             while len(self._kept) > self.most or self.bytes > room:
