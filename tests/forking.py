@@ -81,7 +81,11 @@ class Forking:
         """Start the command on three streams, and return what tells its end; closing that does not end it."""
         order = json.dumps([list(words), str(cwd), dict(environ)]).encode()
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(self._path)
+        try:
+            connection.connect(self._path)
+        except OSError:
+            connection.close()
+            raise
         numbers = [one if isinstance(one, int) else one.fileno() for one in streams]
         socket.send_fds(connection, [len(order).to_bytes(LENGTH, "big")], numbers)
         connection.sendall(order)
