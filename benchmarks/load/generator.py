@@ -8,6 +8,7 @@ answers fixed bytes from a loop over sockets, it shows its own limit.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import selectors
 import socket
@@ -147,10 +148,13 @@ def _serve_nothing(port: int) -> None:
                     waiting.register(door.accept()[0], selectors.EVENT_READ)
                     continue
                 talk: Any = key.fileobj
-                if talk.recv(65536):
-                    talk.sendall(_NULL)
-                else:
+                asked = b""
+                with contextlib.suppress(OSError):  # whoever asked has gone
+                    asked = talk.recv(65536)
+                    talk.sendall(_NULL if asked else b"")
+                if not asked:
                     waiting.unregister(talk)
+                    talk.close()
 
 
 def main() -> None:
