@@ -122,9 +122,9 @@ def _gecko(name: str, place: str) -> Frame | None:
             else None
         )
     head, _, column = place.rpartition(":")
-    file, _, line = head.rpartition(":")
-    if not (column.isdecimal() and len(column) < 10):
+    if not (head and column.isdecimal() and len(column) < 10):
         return None
+    file, _, line = head.rpartition(":")
     if line.isdecimal() and len(line) < 10 and _is_script(name, file):
         return Frame(file, int(line), name or None, column=int(column))
     return Frame(head, int(column), name or None) if _is_script(name, head) else None
@@ -162,7 +162,7 @@ def _read_console(lines: Lines, number: int, floor: int) -> Block | int:
 
 def read(lines: Lines, number: int, floor: int) -> Block | int | None:
     """The error whose first frame stands here, with its causes."""
-    if lines.made(number, _console):
+    if "://" in lines.raw[number] and lines.made(number, _console):
         return _read_console(lines, number, floor)
     if "@" in lines.raw[number] and lines[number].strip()[:3] != "at ":
         return _read_gecko(lines, number, floor)

@@ -141,6 +141,9 @@ def shape(prefix: str) -> str:
     return prefix.translate(_SHAPE)
 
 
+_UNMADE: Any = object()
+
+
 class Lines:
     """A text's lines, numbered from 0. `prefix` is what stands before each line of the trace being read."""
 
@@ -180,9 +183,9 @@ class Lines:
         made = self._made.get(reader)
         if made is None:
             made = self._made[reader] = {}
-        if number not in made:
-            made[number] = reader(self[number].strip()[:_LONG])
-        found: T = made[number]
+        found: T = made.get(number, _UNMADE)
+        if found is _UNMADE:
+            found = made[number] = reader(self[number].strip()[:_LONG])
         return found
 
     def skip(self, number: int, reason: str) -> None:
