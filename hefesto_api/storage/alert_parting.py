@@ -7,7 +7,6 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
@@ -18,7 +17,7 @@ from hefesto_api.storage import alert_history, alerts
 from hefesto_api.storage.alert_deliveries import alert_deliveries, alert_groups
 from hefesto_api.storage.alert_history import HistoryEntry
 from hefesto_api.storage.alert_occurrences import COLUMN_OF, alert_occurrences, alert_samples
-from hefesto_api.storage.alerts import RESOLVED, AlertRecord
+from hefesto_api.storage.alerts import RESOLVED, AlertRecord, incoming_of
 from hefesto_api.storage.base import Session, upsert
 
 _a, _o, _s = alerts.alerts.c, alert_occurrences.c, alert_samples.c
@@ -177,7 +176,7 @@ def _first(session: Session, of: AlertRecord, chosen: sa.ColumnElement[bool]) ->
         .limit(1)
     ).one()
     if row.whole is not None:
-        return msgspec.json.decode(row.whole, type=IncomingAlert)
+        return incoming_of(row.whole)
     return structs.replace(
         of.received(),
         alert_id=row.sender_id,

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct, structs
 
-from hefesto_api.domain import clock, grouping, ids
+from hefesto_api.domain import clock, decoding, grouping, ids
 from hefesto_api.domain.alert import IncomingAlert
 from hefesto_api.domain.errors import NotFound
 from hefesto_api.domain.grouping import Grouped
@@ -87,6 +87,7 @@ alerts = sa.Table(
 )
 
 _a = alerts.c
+incoming_of = decoding.of_json(IncomingAlert).decode
 
 
 class AlertRecord(Struct, frozen=True):
@@ -137,7 +138,7 @@ class AlertRecord(Struct, frozen=True):
 
     def received(self) -> IncomingAlert:
         """Return the first message as it was read."""
-        return msgspec.json.decode(self.incoming, type=IncomingAlert)
+        return incoming_of(self.incoming)
 
 
 class Recorded(Struct, frozen=True):

@@ -15,7 +15,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
-from hefesto_api.domain import baseline, clock, ids
+from hefesto_api.domain import baseline, clock, decoding, ids
 from hefesto_api.domain.baseline import Band, Baseline, Episode, Point, State
 from hefesto_api.storage import outbox
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata, upsert
@@ -126,6 +126,11 @@ class BaselineRecord(Struct, frozen=True):
         return self.known.band(at)
 
 
+_state = decoding.of_builtins(State)
+_baseline = decoding.of_builtins(Baseline, strict=False)
+_record = decoding.of_builtins(BaselineRecord, strict=False)
+
+
 class Recalculation(Struct, frozen=True):
     """A row of `baseline_recalc_schedule`."""
 
@@ -149,8 +154,8 @@ def take(session: Session, measure: Measure, point: Point) -> AnomalyRecord | No
         return None
     if held.seen_at >= point.at:  # it comes late, and is only learned from
         return None
-    before = msgspec.convert(held.state, State)
-    band = msgspec.convert(held.known, Baseline, strict=False).band(point.at)
+    before = _state(held.state)
+    band = _baseline(held.known).band(point.at)
     after = before if band is None else baseline.follow(before, point, band)
     opened, anomaly_id = _settled(session, measure, held.anomaly_id, before.open, after.open, point.at)
     values = {
@@ -208,7 +213,7 @@ def every_baseline(session: Session, project_ids: Sequence[str] | None) -> list[
     statement = sa.select(*(_b[name] for name in names)).where(*_seen(_b, project_ids))
     rows = session.execute(statement.order_by(_b.metric, _b.project_id))
     found = (dict(zip(names, row, strict=True)) for row in rows)
-    return [msgspec.convert(one, BaselineRecord, strict=False) for one in found]
+    return [_record(one) for one in found]
 
 
 def page(

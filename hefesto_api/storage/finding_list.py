@@ -11,6 +11,7 @@ import msgspec
 import orjson
 import sqlalchemy as sa
 
+from hefesto_api.domain import decoding
 from hefesto_api.domain.errors import Invalid
 from hefesto_api.storage import finding_filters, finding_items, finding_pages, hot, measures
 from hefesto_api.storage.base import Session
@@ -22,6 +23,7 @@ from hefesto_api.storage.findings import findings
 __all__ = ["Filter", "ListedFinding"]
 EXACT_TO = 10_000
 _f = findings.c
+_listed = decoding.of_builtins(ListedFinding)
 
 
 class WrittenPage(NamedTuple):
@@ -92,7 +94,7 @@ def written(
         return WrittenPage(_joined(text or b""), found, None, counted)
     text = text[: text.rindex(BETWEEN)]
     last = orjson.loads(text[text.rfind(BETWEEN) + 1 :])
-    return WrittenPage(_joined(text), limit, _key(msgspec.convert(last, ListedFinding), sort), counted)
+    return WrittenPage(_joined(text), limit, _key(_listed(last), sort), counted)
 
 
 def _joined(text: bytes) -> bytes:

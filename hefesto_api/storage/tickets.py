@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Struct
 
+from hefesto_api.domain import decoding
 from hefesto_api.domain.access import Principal
 from hefesto_api.domain.claims import Claims
 from hefesto_api.storage.base import Json, Session, Text, UtcDateTime, metadata
@@ -33,6 +34,9 @@ class Holder(Struct, frozen=True):
     key_hash: str = ""
 
 
+_holder = decoding.of_builtins(Holder)
+
+
 def issue(session: Session, ticket_hash: str, holder: Holder, *, until: datetime) -> None:
     """Keep the hash of a ticket."""
     row = {"hash": ticket_hash, "holder": msgspec.to_builtins(holder), "expires_at": until}
@@ -44,7 +48,7 @@ def redeem(session: Session, ticket_hash: str, *, now: datetime) -> Holder | Non
     row = session.execute(_TAKE, {"of_hash": ticket_hash}).first()
     if row is None or row.expires_at <= now:
         return None
-    return msgspec.convert(row.holder, Holder)
+    return _holder(row.holder)
 
 
 def purge(session: Session, now: datetime) -> int:

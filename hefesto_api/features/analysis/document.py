@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from msgspec import Struct, field
 
+from hefesto_api.domain import decoding
 from hefesto_api.domain.finding import Severity, Suppression
 
 if TYPE_CHECKING:
@@ -66,7 +67,8 @@ class Chunk(Struct):
     only: list[str] | None = None  # of the last chunk: the findings that the analysis was asked for
 
 
-_CHUNK = msgspec.msgpack.Decoder(Chunk)
+_CHUNK = decoding.of_msgpack(Chunk)
+_suppression = decoding.of_builtins(Suppression)
 
 
 def from_detection(
@@ -101,7 +103,7 @@ def from_detection(
 
 def from_row(row: Row[Any], fresh: bool) -> Found:
     """Return the document's entry for a finding as it is on record."""
-    suppression = None if row.suppression is None else msgspec.convert(row.suppression, Suppression)
+    suppression = None if row.suppression is None else _suppression(row.suppression)
     return Found(
         id=row.id,
         file=row.file_path,

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 import msgspec
 from msgspec import Struct
 
+from hefesto_api.domain import decoding
 from hefesto_api.domain.errors import Invalid, MalformedRequest, PayloadTooLarge
 
 if TYPE_CHECKING:
@@ -47,6 +48,9 @@ class _GitHubForm(Struct):
     sarif: str | None = None
     commit_sha: str | None = None
     ref: str | None = None
+
+
+_FORM = decoding.of_json(_GitHubForm)
 
 
 @contextmanager
@@ -141,7 +145,7 @@ def _form_of(content: Text, place: tuple[int, int]) -> _GitHubForm:
     value = b'""' if content[begin : begin + 1] == b'"' else content[begin : min(end, begin + 100)]
     try:
         text = (content[:begin] + value + content[end:]).removeprefix(_BOM)
-        return msgspec.json.decode(text, type=_GitHubForm)
+        return _FORM.decode(text)
     except msgspec.ValidationError as error:
         raise Invalid("body", f"This is no SARIF report, nor GitHub's form of one: {error}.") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

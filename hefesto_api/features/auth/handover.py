@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 from flask import Response, request
 
-from hefesto_api.domain import clock
+from hefesto_api.domain import clock, decoding
 from hefesto_api.domain.errors import HefestoError
 from hefesto_api.web import address
 from hefesto_api.web.context import runtime
@@ -34,6 +34,9 @@ class Handover(msgspec.Struct, frozen=True):
     until: float
     refresh_token: str = ""
     refused: str = ""
+
+
+_HANDOVER = decoding.of_json(Handover)
 
 
 def is_place(wanted: str) -> bool:
@@ -58,7 +61,7 @@ def taken() -> str:
         raw = runtime().vault.decrypt(request.cookies.get(_name(), ""), purpose=_PURPOSE)
     except HefestoError:
         raise AuthenticationRequired("No sign-in waits for this browser: begin again.") from None
-    found = msgspec.json.decode(raw, type=Handover)
+    found = _HANDOVER.decode(raw)
     if found.refused:
         raise AuthenticationRequired(found.refused)
     if found.until <= clock.now().timestamp():

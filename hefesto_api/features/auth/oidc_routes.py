@@ -12,7 +12,7 @@ from flask import Response, request
 
 from hefesto_api.adapters import logs
 from hefesto_api.adapters.openid import ProviderUnavailable, SignInRefused, Started
-from hefesto_api.domain import clock
+from hefesto_api.domain import clock, decoding
 from hefesto_api.domain.errors import HefestoError, NotFound, ServiceUnavailable
 from hefesto_api.features.auth import handover, links, oidc, sessions
 from hefesto_api.features.auth import session_schemas as schemas
@@ -39,6 +39,7 @@ _PLACE = "/api/v1/auth/oidc"
 _COOKIE = "hefesto_oidc"
 _PURPOSE = "oidc-flow"
 _NO_STORE = {"Cache-Control": "no-store"}
+_FLOW = decoding.of_json(oidc.Flow)
 _LONGEST = 4000  # characters of what comes back
 _NOT_BEGUN = "This sign-in was not begun in this browser, or too long ago: begin again."
 
@@ -208,7 +209,7 @@ def _flow() -> Flow:
         raw = runtime().vault.decrypt(request.cookies.get(_cookie_name(), ""), purpose=_PURPOSE)
     except HefestoError:
         raise AuthenticationRequired(_NOT_BEGUN) from None
-    flow = msgspec.json.decode(raw, type=oidc.Flow)
+    flow = _FLOW.decode(raw)
     if flow.until <= clock.now().timestamp():
         raise AuthenticationRequired(_NOT_BEGUN)
     return flow

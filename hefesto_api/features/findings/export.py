@@ -6,11 +6,10 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
 from msgspec import structs
 
 from hefesto_api.analyzers import catalogue, unchanged
-from hefesto_api.domain import clock
+from hefesto_api.domain import clock, decoding
 from hefesto_api.domain.finding import Group, Severity, Status, Suppression
 from hefesto_api.features.findings import selection, service
 from hefesto_api.formats import FORMATS
@@ -31,6 +30,7 @@ if TYPE_CHECKING:
 AT_ONCE = 500
 _PIECE = 64 * 1024
 _FILE = attrgetter("project_id", "branch", "file_path")
+_suppression = decoding.of_builtins(Suppression)
 
 
 class Export(NamedTuple):
@@ -152,7 +152,7 @@ def _reported(record: FindingRecord) -> ReportFinding:
         first_seen=clock.rfc3339(record.first_seen),
         last_seen=clock.rfc3339(record.last_seen),
         occurrence_count=record.occurrence_count,
-        suppression=None if suppression is None else msgspec.convert(suppression, Suppression),
+        suppression=None if suppression is None else _suppression(suppression),
         is_new=record.first_analysis_id == record.analysis_id,
     )
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from hefesto_api.adapters import telemetry
-from hefesto_api.domain import clock, grouping
+from hefesto_api.domain import clock, decoding, grouping
 from hefesto_api.domain.correlation import Change, Crash, Incident, KnownFinding, Learned, gather, rank
 from hefesto_api.features.iris import beside, knowledge, reading, telling, words
 from hefesto_api.features.iris.changing import Changes, functions_of, head_of, state_of
@@ -70,6 +70,9 @@ class Inputs(Struct, frozen=True):
     changes: list[Change]
     incidents: list[Incident]
     learned: Learned
+
+
+_INPUTS = decoding.of_json(Inputs)
 
 
 class Correlated(NamedTuple):
@@ -219,7 +222,7 @@ def reproduced(session: Session, record: CorrelationRecord) -> Ranking:
 
 def replayable(session: Session, record: CorrelationRecord) -> tuple[Inputs, dict[str, FileFacts]]:
     """Return what a correlation was made from, with the facts of its files as far as they are kept."""
-    inputs = msgspec.json.decode(record.made_from(), type=Inputs)
+    inputs = _INPUTS.decode(record.made_from())
     keys = ((path, key) for path, key in inputs.files.items() if key is not None)
     return inputs, knowledge.stored(session, keys)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from hefesto_api.analyzers import catalogue
-from hefesto_api.domain import audit, clock
+from hefesto_api.domain import audit, clock, decoding
 from hefesto_api.domain.errors import Invalid, NotFound
 from hefesto_api.features.iris import answering, correlating, lessons
 from hefesto_api.features.iris.lessons import FINDING, FUNCTION, NONE, Case, Judgement
@@ -32,6 +32,9 @@ CONFIRMED, REJECTED = "confirmed", "rejected"
 REPLAYED = 60  # judged answers that are given again, the latest
 RETRIED = 20  # judgements not learned from, that are tried again
 TOLERANCE = 1e-9
+
+
+_CASE = decoding.of_json(Case)
 
 
 class Caller(NamedTuple):
@@ -130,7 +133,7 @@ def _with(learned: Learned, counts: Sequence[Count]) -> Learned:
 
 
 def _case(one: Feedback) -> Case:
-    return msgspec.json.decode(learning.unpacked(one), type=Case)
+    return _CASE.decode(learning.unpacked(one))
 
 
 def _feedback(

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from hefesto_api.analyzers import facts, structure
+from hefesto_api.domain import decoding
 from hefesto_api.domain.code import FileFacts, FunctionFacts
 from hefesto_api.features.iris import reading
 from hefesto_api.storage import code_facts, contents, correlation_inputs
@@ -38,6 +39,7 @@ SIZE_OF_PATH = 300  # bytes that a path takes in an index
 SMALLEST = 500
 SWELLING = 10  # what facts take in memory, for each byte of them packed
 WORKED_OUT = 6  # likewise what is kept with them once they were ranked
+_FACTS: msgspec.msgpack.Decoder[FileFacts | None] = decoding.of_msgpack(FileFacts | None)  # type: ignore[arg-type]
 
 
 class Known(NamedTuple):
@@ -53,7 +55,7 @@ class Known(NamedTuple):
         """Return the facts as those of a path."""
         if self.packed is None:
             return None
-        found = msgspec.msgpack.decode(self.packed, type=FileFacts | None)
+        found = _FACTS.decode(self.packed)
         return replace(found, path=path) if found is not None and found.path != path else found
 
     @property

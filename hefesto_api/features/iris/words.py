@@ -24,6 +24,7 @@ from msgspec import Struct
 
 from hefesto_api.analyzers import structure, workspace
 from hefesto_api.analyzers.workspace.values import is_binary
+from hefesto_api.domain import decoding
 from hefesto_api.domain.correlation import lookup
 from hefesto_api.domain.errors import HefestoError, NotFound
 from hefesto_api.features.iris import sources
@@ -74,11 +75,14 @@ class Words(Struct, frozen=True):
     files: bytes
 
 
+_WORDS = decoding.of_msgpack(Words)
+
+
 class Index:
     """An index that words are looked up in."""
 
     def __init__(self, packed: bytes) -> None:
-        kept = msgspec.msgpack.decode(packed, type=Words)
+        kept = _WORDS.decode(packed)
         self._paths = kept.paths
         self._hashes = _numbers("Q", kept.hashes)
         self._files = _numbers("I", kept.files)
