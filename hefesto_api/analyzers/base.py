@@ -6,6 +6,7 @@ tool* is a command that is run once over a private copy of many files. Both answ
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
@@ -29,7 +30,7 @@ class SourceFile(Struct, frozen=True):
     language: str | None
 
 
-class ParsedFile(Struct, frozen=True):
+class ParsedFile(Struct, frozen=True, dict=True):
     """What a check sees. `lines` are the text's lines without their ends; `tree` is tree-sitter's."""
 
     path: str
@@ -39,6 +40,19 @@ class ParsedFile(Struct, frozen=True):
     lines: list[str]
     tree: Tree | None
     structure: FileStructure
+
+    @cached_property
+    def squeezed(self) -> bytes:
+        """The content without the white space in its lines: what comparing it with other files looks at."""
+        content = self.content
+        if b"\r" in content:
+            content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return content.translate(None, b" \t\f\v")
+
+    @cached_property
+    def squeezed_lines(self) -> list[bytes]:
+        """The lines of `squeezed`; the last one is empty where the content ends with its line."""
+        return self.squeezed.split(b"\n")
 
 
 class ToolFailure(Struct, frozen=True):

@@ -53,12 +53,15 @@ def main() -> None:
 
 
 def pack(report: FileReport) -> bytes:
-    """Encode a report as it is sent: the shingles with their length, and the rest compressed.
+    """Encode a report as it is sent: the shingles with their length, and the rest, compressed if long.
 
-    Shingles are hashes: trying to compress them took a third of the time and gained nothing.
+    Shingles are hashes: trying to compress them took a third of the time and gained nothing. So do short
+    reports, which most are: what zlib needs to begin with costs more than there is to gain.
     """
     shingles = report.shingles
-    rest = zlib.compress(msgspec.msgpack.encode(replace(report, shingles=b"")), 1)
+    rest = msgspec.msgpack.encode(replace(report, shingles=b""))
+    if len(rest) > _SHORT:
+        rest = zlib.compress(rest, 1)
     return b"".join((LENGTH.pack(len(shingles)), shingles, rest))
 
 
@@ -69,13 +72,18 @@ def to_keep(packed: bytes) -> bytes:
 
 def unpack(packed: bytes) -> FileReport:
     """Decode a report as it was sent or as it is kept."""
-    if packed[:1] == _ZLIB:  # no shingles are as long as that byte in front would say
-        return _REPORT.decode(zlib.decompress(packed))
-    report = _REPORT.decode(zlib.decompress(to_keep(packed)))
+    if packed[:1] >= _ZLIB:  # no shingles are as long as that byte in front would say
+        return _decoded(packed)
+    report = _decoded(to_keep(packed))
     return replace(report, shingles=packed[LENGTH.size : LENGTH.size + LENGTH.unpack_from(packed)[0]])
 
 
-_ZLIB = b"\x78"  # with which a compressed report begins
+def _decoded(kept: bytes) -> FileReport:
+    return _REPORT.decode(zlib.decompress(kept) if kept[:1] == _ZLIB else kept)
+
+
+_SHORT = 1_000  # bytes
+_ZLIB = b"\x78"  # with which a compressed report begins; one that is not begins with a greater byte
 _REPORT = msgspec.msgpack.Decoder(FileReport)
 
 

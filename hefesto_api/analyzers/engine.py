@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from hefesto_api.domain.finding import Detection
     from hefesto_api.domain.structure import FileStructure
 
-# Chunks grow, so that the children have work while the tools take the next, larger one.
+# Chunks grow, so that the children have work while the tools take the next, larger one. Each start of a
+# tool costs as much as ten files.
 FIRST_CHUNK = 48
-CHUNK_FILES = 384
+CHUNK_FILES = 512
 CHUNK_GROWTH = 1.6
 CHUNK_BYTES = 16 << 20
 SPLIT_SECONDS = 60.0  # for finding the files that a tool dies of among the others of their chunk
@@ -59,22 +60,22 @@ class Engine:
     """Runs the whole examination; keeps its parser children between runs.
 
     `version` names the rules, the code, the tools and the thresholds: a report made by another version is
-    not ours. `processes` is the number of parser children; `examined` counts the files of all runs.
+    not ours. `processes` is the number of parser children, where none are handed over that were made for
+    the same thresholds; `examined` counts the files of all runs.
     """
 
-    def __init__(self, thresholds: Thresholds | None = None, processes: int = 2) -> None:
+    def __init__(
+        self,
+        thresholds: Thresholds | None = None,
+        processes: int = 2,
+        children: Sequence[ParserChild] = (),
+    ) -> None:
         self.thresholds = thresholds or Thresholds()
         self.version = _version(self.thresholds)
         self.examined = 0
-        self._children = [ParserChild(self.thresholds) for _ in range(max(processes, 1))]
+        self._children = list(children) or [ParserChild(self.thresholds) for _ in range(max(processes, 1))]
         self._running: Run | None = None
         self._begun: HeadStart | None = None
-
-    def start_children(self) -> None:
-        """Start the parser children without waiting for them, where it is sure that they will be needed."""
-        self._settle()
-        for child in self._children:
-            child.start()
 
     def begin(self, likely: Iterable[SourceFile]) -> None:
         """Begin to examine files that the next `run` will most likely be asked for.
@@ -82,7 +83,9 @@ class Engine:
         That goes on beside what the caller does until then. `likely` is consumed in another thread, a few
         chunks ahead, and no further once `run` is called; what that is not asked for is dropped.
         """
-        self.start_children()
+        self._settle()
+        for child in self._children:
+            child.start()
         begun = self._begun = HeadStart(likely)
         begun.run = self._running = Run(self._children, begun.chunks(_prepared))
         begun.run.start()
@@ -168,9 +171,9 @@ def content_key(file: SourceFile) -> ContentKey:
     return ContentKey(sha256(file.content).hexdigest(), "/".join(traits))
 
 
-def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
+def _chunks(files: Iterable[SourceFile], first: bool) -> Iterator[list[SourceFile]]:
     chunk: list[SourceFile] = []
-    size, most = 0, FIRST_CHUNK
+    size, most = 0, FIRST_CHUNK if first else CHUNK_FILES
     for file in files:
         chunk.append(file)
         size += len(file.content)
@@ -181,9 +184,12 @@ def _chunks(files: Iterable[SourceFile]) -> Iterator[list[SourceFile]]:
         yield chunk
 
 
-def _prepared(files: Iterable[SourceFile]) -> Iterator[list[Examination]]:
-    """Yield the tasks of files, a chunk at a time, with what the batch tools say."""
-    return map(_tooled, _chunks(files))
+def _prepared(files: Iterable[SourceFile], first: bool = True) -> Iterator[list[Examination]]:
+    """Yield the tasks of files, a chunk at a time, with what the batch tools say.
+
+    `first`: the children have nothing to do yet.
+    """
+    return map(_tooled, _chunks(files, first))
 
 
 def _tooled(chunk: Sequence[SourceFile]) -> list[Examination]:

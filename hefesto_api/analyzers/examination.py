@@ -58,7 +58,7 @@ def examine(task: Examination, thresholds: Thresholds) -> FileReport:
         fingerprints=identity.fingerprints(detections, file.lines, FIRST_IDS),
         shingles=b"" if task.only_given else duplication.shingles(file),
         failures=tuple(failures),
-        sketch=() if task.only_given else identity.sketch(source.content),
+        sketch=() if task.only_given else identity.sketch(file.squeezed_lines),
     )
 
 

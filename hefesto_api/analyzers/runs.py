@@ -143,12 +143,15 @@ class HeadStart:
         self._ahead: dict[str, SourceFile] = {}
         self.run: Run | None = None
 
-    def chunks(self, chunked: Callable[[Iterable[SourceFile]], Iterator[_T]]) -> Iterator[_T]:
-        """Yield the files as the function groups them; waits in between until it is told what is wanted."""
-        yield from chunked(self._first())
+    def chunks(self, chunked: Callable[[Iterable[SourceFile], bool], Iterator[_T]]) -> Iterator[_T]:
+        """Yield the files as the function groups them; waits in between until it is told what is wanted.
+
+        The function is told whether these are the first files, for which the children wait.
+        """
+        yield from chunked(self._first(), True)
         if self.run is not None:
             self.run.wait_for(self._told)
-        yield from chunked(self._others())
+        yield from chunked(self._others(), False)
 
     def go_on(self, wanted: Iterable[SourceFile]) -> None:
         """Tell what is wanted; it is read in the thread that feeds the run."""

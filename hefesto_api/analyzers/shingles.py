@@ -57,7 +57,7 @@ def pack(file: ParsedFile) -> bytes:
     """
     if file.language == "text" or is_test_path(file.path) or is_generated(file.content):
         return b""
-    numbers, kept = _significant(file.language, file.content)
+    numbers, kept = _significant(file)
     if len(kept) < MIN_LINES:
         return b""
     hashes, lengths = array("I", map(zlib.crc32, kept)), array("I", map(len, kept))
@@ -89,16 +89,13 @@ def is_generated(content: bytes) -> bool:
     return (b"generated" in head or b"do not edit" in head) and _GENERATED.search(head) is not None
 
 
-def _significant(language: str, content: bytes) -> tuple[array[int], list[bytes]]:
+def _significant(file: ParsedFile) -> tuple[array[int], list[bytes]]:
     """Return the numbers of the lines that count, and their texts without white space."""
     numbers, kept = array("I"), []
-    comments: tuple[bytes, ...] = (b"#",) if language == "python" else (b"//", b"/*", b"*")
-    if b"\r" in content:
-        content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    content = content.translate(None, b" \t\f\v")
-    marked = _marked(content)
+    comments: tuple[bytes, ...] = (b"#",) if file.language == "python" else (b"//", b"/*", b"*")
+    marked = _marked(file.squeezed)
     until = b""
-    for number, line in enumerate(content.split(b"\n"), start=1):
+    for number, line in enumerate(file.squeezed_lines, start=1):
         if until:
             until = b"" if until in line else until
         elif len(line) < 3 and line != b"/*":

@@ -175,9 +175,9 @@ class _Ready(NamedTuple):
 
 def _ready(wish: Wish, interruption: Interruption, held: ExitStack) -> _Ready:
     """Make the engine, and begin with what surely has to be examined."""
-    from hefesto_api.analyzers.engine import Engine  # noqa: PLC0415 - `--help` needs none of it
+    from hefesto_api.analyzers.pool import ParserChild  # noqa: PLC0415 - `--help` needs none of it
     from hefesto_api.analyzers.registry import Thresholds  # noqa: PLC0415
-    from hefesto_api.cli import head_start, state  # noqa: PLC0415
+    from hefesto_api.cli import state  # noqa: PLC0415
     from hefesto_api.features.analysis.selection import select  # noqa: PLC0415
 
     selections = select(wish.paths)
@@ -186,10 +186,19 @@ def _ready(wish: Wish, interruption: Interruption, held: ExitStack) -> _Ready:
     thresholds = Thresholds(
         settings.complexity_thresholds, settings.max_function_lines, settings.max_parameters
     )
-    engine = Engine(thresholds, wish.jobs or settings.analysis_processes)
-    held.callback(engine.close)
+    children = [ParserChild(thresholds) for _ in range(wish.jobs or settings.analysis_processes)]
     first = selections[0]
-    if not state.is_first(os.environ, first.project):
+    is_first = state.is_first(os.environ, first.project)
+    if is_first:
+        with interruption.deferred():
+            for child in children:
+                child.start()  # they are ready when the files are listed
+    from hefesto_api.analyzers.engine import Engine  # noqa: PLC0415 - while the children import theirs
+    from hefesto_api.cli import head_start  # noqa: PLC0415
+
+    engine = Engine(thresholds, children=children)
+    held.callback(engine.close)
+    if not is_first:
         return _Ready(selections, engine, None)
     exclude = _options(wish, first).get("exclude_patterns", ())
     return _Ready(

@@ -30,8 +30,6 @@ def begun(
     """List the files of a selection and have the engine begin with them; gives the list, for the analysis."""
     places = tuple(Place(place, is_dir) for place, is_dir in selection.places)
     order = Order("", None, root=selection.top, places=places, exclude=tuple(exclude))
-    with interruption.deferred():
-        engine.start_children()  # they are ready when the files are listed
     with tree_source(order, Limits()) as listed:
         with interruption.deferred():
             engine.begin(_contents(listed))
@@ -43,6 +41,8 @@ def _contents(listed: TreeSource) -> Iterator[SourceFile]:
     seen: set[ContentKey] = set()
     for file in listed.files:
         source = listed.read(file)
-        if isinstance(source, SourceFile) and (key := content_key(source)) not in seen:
-            seen.add(key)
-            yield source
+        if isinstance(source, SourceFile):
+            listed.keep(source)
+            if (key := content_key(source)) not in seen:
+                seen.add(key)
+                yield source

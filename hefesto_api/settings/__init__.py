@@ -13,8 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dotenv import dotenv_values
-
 from hefesto_api.domain.errors import UsageError
 from hefesto_api.settings import readers as of
 
@@ -293,6 +291,8 @@ def documentation() -> list[dict[str, str]]:
 def _dotenv(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - most commands find no such file
+
     try:
         pairs = dotenv_values(path, interpolate=False)  # interpolation would read the process's environment
     except (OSError, UnicodeDecodeError) as error:

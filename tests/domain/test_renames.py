@@ -1,5 +1,7 @@
 """A file that moved is known again by its content; what is ambiguous stays apart."""
 
+from zlib import crc32
+
 from hefesto_api.domain.identity import FileTraits, renames, sketch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,8 +58,15 @@ def test_a_name_that_every_file_has_proves_nothing() -> None:
 def test_a_sketch_survives_an_edit_and_indentation(lines: list[str], at: int) -> None:
     edited = [f"    {line}" for line in lines]
     edited[at] = "something else altogether"
-    old, new = (frozenset(sketch("\n".join(text).encode())) for text in (lines, edited))
+    old, new = (frozenset(sketch([line.strip().encode() for line in text])) for text in (lines, edited))
     assert len(old & new) >= 0.9 * len(old) - 1
+
+
+@given(st.integers(1, 3000), st.integers(1, 400))
+def test_a_sketch_holds_the_smallest_hashes_of_the_distinct_lines(length: int, distinct: int) -> None:
+    lines = [f"line {number % distinct}".encode() for number in range(length)] + [b"", b"}"]
+    hashes = {crc32(line) for line in lines if len(line) > 3}
+    assert sketch(lines) == tuple(sorted(hashes)[:64])
 
 
 @given(

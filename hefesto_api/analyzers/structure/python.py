@@ -25,13 +25,20 @@ QUERY = """
 """
 MARKERS = frozenset({"comment", "keyword_separator", "positional_separator"})
 BOUND = frozenset({b"self", b"cls", b"mcs", b"mcls"})
+MARKED = re.compile(rb"[/#\\]|\*\s*[,)]")  # what a marker is made of
+IS_BOUND = re.compile(rb"\(\s*(?:self|cls|mcs|mcls)\s*[,)]")
 
 
 def parameters(function: Node, content: bytes, in_class: bool) -> int:
     """Count the parameters, but for the one that a method is bound by."""
     signature = function.child_by_field_name("parameters")
-    if signature is None or signature.end_byte - signature.start_byte == 2:
+    if signature is None:
         return 0
+    first, last = signature.byte_range
+    if last - first == 2:
+        return 0
+    if MARKED.search(content, first, last) is None:  # asking each node for its type took twice as long
+        return signature.named_child_count - (in_class and IS_BOUND.match(content, first) is not None)
     named = [node for node in signature.named_children if node.type not in MARKERS]
     if in_class and named:
         start, end = named[0].byte_range

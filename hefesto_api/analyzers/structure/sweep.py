@@ -73,12 +73,13 @@ class Sweep:
         """Go over all events; the marks that only count, by far the most, are dealt with right here."""
         ends = self.ends
         else_end = -1
+        entering = {mark: getattr(self, f"on_{mark}") for mark in (*SCOPES, LOGICAL)}
         for start, negative_end, mark, node in events:
             while ends[-1] <= start:
                 self.close()
             effect = EFFECTS.get(mark)
             if effect is None:
-                getattr(self, f"on_{mark}")(node, start, -negative_end)
+                entering[mark](node, start, -negative_end)
             elif (tally := self.tally) is not None:
                 if effect is BRANCH and else_end >= 0 and self.is_else_if(else_end, start):
                     effect = ELSE_IF

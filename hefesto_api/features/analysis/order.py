@@ -91,10 +91,17 @@ class TreeSource:
             entries.update((entry.path, entry) for entry in found.entries)
             self.skipped += found.skipped
         self._entries = entries
+        self._kept: dict[str, SourceFile] = {}
         self.files: Sequence[Listed] = [_listed(entries[path]) for path in sorted(entries)]
+
+    def keep(self, source: SourceFile) -> None:
+        """Have the next `read` of a file answer what was read of it before."""
+        self._kept[source.path] = source
 
     def read(self, file: Listed) -> SourceFile | Skipped:
         """Return one file's content, or why there is none."""
+        if (kept := self._kept.pop(file.path, None)) is not None:
+            return kept
         content = self._tree.content(self._entries[file.path], self._limit)
         if isinstance(content, Skipped):
             return content

@@ -52,6 +52,8 @@ def test_a_decorated_class_begins_at_its_decorator() -> None:
         ("a, /, b, *, c", 3),
         ("self, a", 2),  # no method: an ordinary name
         ("\n  # nothing\n", 0),
+        ("a, # one\n b, *  , c", 3),
+        ("a=lambda x, y: x * y", 1),
     ],
 )
 def test_parameters_of_a_function(signature: str, count: int) -> None:
@@ -59,7 +61,19 @@ def test_parameters_of_a_function(signature: str, count: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("signature", "count"), [("self", 0), ("cls, a", 1), ("a, b", 2), ("self, /, a, *, b", 2)]
+    ("signature", "count"),
+    [
+        ("self", 0),
+        ("cls, a", 1),
+        ("a, b", 2),
+        ("self, /, a, *, b", 2),
+        ("\n    self,\n    a=(1, 2),\n", 1),
+        ("self, *args, **kwargs", 2),
+        ("self, *, path='/a'", 1),
+        ("self: 'A', a", 2),  # a name with a type is no mere custom
+        ("selfish, a", 2),
+        ("self=None", 1),
+    ],
 )
 def test_parameters_of_a_method(signature: str, count: int) -> None:
     assert read("python", f"class A:\n    def f({signature}): pass\n").functions[0].parameters == count
