@@ -29,9 +29,10 @@ def command(slots: int, metrics_port: int | None) -> None:
     from hefesto_api import runtime as runtimes  # noqa: PLC0415 - `--help` needs nothing of it
     from hefesto_api import settings as all_settings  # noqa: PLC0415
     from hefesto_api import worker  # noqa: PLC0415
-    from hefesto_api.adapters import logs  # noqa: PLC0415
+    from hefesto_api.adapters import heap, logs  # noqa: PLC0415
     from hefesto_api.storage import migrate  # noqa: PLC0415
 
+    heap.share()
     with failures.told():
         settings = all_settings.from_process()
         failures.warn(settings.warnings)

@@ -49,6 +49,7 @@ def engine(url: sa.URL, *, readers: int | None, patience: float) -> sa.Engine:
         pool_size=readers or 1,
         max_overflow=0 if readers is None else readers,
         pool_timeout=patience,
+        pool_use_lifo=True,  # at little load few connections are in use, and fill their caches of pages
         json_serializer=dump_json,
         json_deserializer=orjson.loads,
         hide_parameters=True,

@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from hefesto_api.adapters import metrics_folder
+from hefesto_api.adapters import heap, metrics_folder
 from hefesto_api.web.open_files import open_files
 
 FOLDER = metrics_folder.VARIABLE
@@ -54,6 +54,7 @@ def on_starting(server: Any) -> None:
     """
     if server.cfg.is_ssl:
         raise SystemExit("TLS is ended by the proxy in front (see docs/deployment.md), not by this server.")
+    heap.share()  # the workers inherit it
     if FOLDER not in os.environ:
         _made.append(metrics_folder.make())
         os.environ[FOLDER] = str(_made[0])

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,17 @@ def children_of_this_process() -> set[int]:
     listed = Path(f"/proc/self/task/{threading.get_native_id()}/children")
     tasks = Path("/proc/self/task").glob("*/children") if listed.exists() else []
     return {int(pid) for task in tasks for pid in task.read_text().split()}
+
+
+def parsers_of_this_process() -> list[Path]:
+    """Return the folders in /proc of its parser children, those that wait for the next test included."""
+    found = []
+    for pid in children_of_this_process():
+        with suppress(OSError):  # it ended meanwhile
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if b"hefesto_api.analyzers.child" in words:
+                found.append(Path(f"/proc/{pid}"))
+    return found
 
 
 def test_reports_structure_findings_and_where_they_stand(engine: Engine) -> None:
@@ -77,12 +89,11 @@ def test_other_languages_and_texts_are_examined_too(engine: Engine) -> None:
 
 def test_a_killed_parser_costs_at_most_a_file(engine: Engine) -> None:
     files = [SourceFile(f"f{number}.py", SHELL * 40, "python") for number in range(60)]
-    others = children_of_this_process()  # of tests before
     running = engine.run(files)
     first, _ = next(running)
-    killed = children_of_this_process() - others
-    for pid in killed:
-        os.kill(pid, signal.SIGKILL)
+    killed = parsers_of_this_process()
+    for folder in killed:
+        os.kill(int(folder.name), signal.SIGKILL)
     done = {first.path} | {file.path for file, packed in running if child.unpack(packed).skipped is None}
     assert killed
     assert len(done) >= len(files) - 2
@@ -157,12 +168,10 @@ def test_an_error_while_reading_files_reaches_the_caller(engine: Engine) -> None
 
 def test_children_get_no_environment_and_run_nothing_that_site_would(engine: Engine) -> None:
     reports(engine, [SourceFile("a.py", SHELL, "python")])
-    folders = [Path(f"/proc/{pid}") for pid in children_of_this_process()]
-    commands = {folder: (folder / "cmdline").read_bytes().split(b"\0") for folder in folders}
-    parsers = [folder for folder in folders if b"hefesto_api.analyzers.child" in commands[folder]]
+    parsers = parsers_of_this_process()
     assert parsers
     for folder in parsers:
-        assert {b"-I", b"-S"} <= set(commands[folder])
+        assert {b"-I", b"-S"} <= set((folder / "cmdline").read_bytes().split(b"\0"))
         assert (folder / "environ").read_bytes() == b""
 
 
