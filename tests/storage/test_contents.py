@@ -67,6 +67,17 @@ def test_more_keys_than_a_statement_has_parameters(db: Database) -> None:
         assert len(contents.store(session, "engine-1", many)) == 3000
 
 
+def test_every_function_of_every_content_is_kept_in_order(db: Database) -> None:
+    counts = {1: 0, 2: 1, 3: 49, 4: 51, 5: 250}
+    with db.write() as session:
+        ids = contents.store(
+            session, "engine-1", [content(one, functions=many) for one, many in counts.items()]
+        )
+        for number, many in counts.items():
+            kept = contents.functions_of(session, ids[content(number).sha256, "python"])
+            assert kept == list(content(number, functions=many).functions)
+
+
 def test_files_are_saved_overwritten_and_dropped(db: Database) -> None:
     with db.write() as session:
         project = projects.create(session, "shop").id
