@@ -95,7 +95,7 @@ class _Running:
     def start(self) -> None:
         self.started_at = time.monotonic()
         self.process = subprocess.Popen(  # noqa: S603 - our own commands, no shell
-            self.part.argv, env=self._environ, preexec_fn=partial(_die_with, os.getpid())
+            self.part.argv, env=self._environ, preexec_fn=partial(die_with, os.getpid())
         )
 
     def ended(self) -> bool:
@@ -146,7 +146,8 @@ def _stop(running: Sequence[_Running]) -> None:
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def _die_with(supervisor: int) -> None:
+def die_with(supervisor: int) -> None:
+    """Have this process, a child of the supervisor, end when that does, however it ends; on Linux alone."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() != supervisor:  # it died before the call

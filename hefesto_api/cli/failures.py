@@ -79,6 +79,11 @@ def warn(warnings: Iterable[str]) -> None:
         say(f"warning: {warning}")
 
 
+def status_of(error: HefestoError) -> int:
+    """Return the status of a command that ends by one of our errors."""
+    return USAGE if isinstance(error, _USAGE_ERRORS) else FAILED
+
+
 def leave(status: int) -> NoReturn:
     """End the command with a status."""
     click.get_current_context().exit(status)
@@ -94,7 +99,7 @@ def told() -> Iterator[Interruption]:
         yield interruption
     except HefestoError as error:
         say(error.message)
-        leave(USAGE if isinstance(error, _USAGE_ERRORS) else FAILED)
+        leave(status_of(error))
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one is enough: what follows only cleans up
         click.echo("\nhefesto: interrupted.", err=True)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
+import sys
+import traceback
 from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -13,9 +16,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from hefesto_api.cli import failures
-from hefesto_api.domain.errors import UsageError
+from hefesto_api.domain.errors import HefestoError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from hefesto_api.settings import Settings
 
 SAMPLE = "examples/shop"
@@ -48,16 +53,50 @@ def run(given: dict[str, Any], *, reload: bool, worker: bool) -> int:
     settings = replace(settings, port=_free_port(settings))
     _refuse_public(settings)
     logs.configure(settings)
-    _migrate(settings)
-    click.echo(banner(settings, worker=worker))
-    _notify(settings)
+
+    def prepare() -> None:
+        _migrate(settings)
+        click.echo(banner(settings, worker=worker))
+        _notify(settings)
+
+    if status := _carried_out_apart(prepare):
+        return status
     wanted = serve.parts(settings, host=settings.host, port=settings.port, worker=worker, reload=reload)
     return serve.supervise(wanted, _environ(settings))
 
 
+def _carried_out_apart(work: Callable[[], None]) -> int:
+    """Do a piece of work in a process of its own, and return its status; it tells of errors itself.
+
+    What it imports, the supervisor would otherwise hold for as long as the service runs: 35 MB.
+    """
+    from hefesto_api.serve import die_with  # noqa: PLC0415
+
+    supervisor = os.getpid()
+    if process := os.fork():
+        ended = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+        return ended if ended >= 0 else 128 - ended
+    status = failures.FAILED
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)  # the supervisor says that it was interrupted
+        die_with(supervisor)
+        work()
+        status = failures.CLEAN
+    except HefestoError as error:
+        failures.say(error.message)
+        status = failures.status_of(error)
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+
+
 def banner(settings: Settings, *, worker: bool) -> str:
     """Say where the service is, where its data are, and what to try first."""
-    import sqlalchemy as sa  # noqa: PLC0415 - loaded already, to migrate
+    import sqlalchemy as sa  # noqa: PLC0415 - not in the supervisor
 
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     url = f"http://{host}:{settings.port}"

@@ -75,6 +75,13 @@ def test_a_port_in_use_is_told(hefesto: Hefesto) -> None:
     assert hefesto("serve", "--host", "no.such.host.invalid").returncode == 2
 
 
+def test_a_database_that_cannot_be_reached_is_told_once(hefesto: Hefesto) -> None:
+    done = hefesto("serve", "--port", "0", HEFESTO_DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert done.returncode == 3
+    assert done.stderr == "hefesto: The database cannot be opened or reached.\n"
+    assert done.stdout == ""
+
+
 @pytest.mark.e2e
 def test_the_service_says_where_it_is_and_ends_with_the_signal(environ: dict[str, str], tree: Path) -> None:
     with subprocess.Popen(
@@ -93,6 +100,8 @@ def test_the_service_says_where_it_is_and_ends_with_the_signal(environ: dict[str
         assert any("curl" in line and '{"path": "."}' in line for line in told)
         try:
             assert answers(url + "/health")
+            # What only the start needs is not kept by the supervisor, which does nothing but wait.
+            assert "/sqlalchemy/" not in Path(f"/proc/{running.pid}/maps").read_text()
         finally:
             running.send_signal(signal.SIGINT)
         _, err = running.communicate(timeout=60)
