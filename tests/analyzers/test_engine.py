@@ -157,6 +157,17 @@ def test_a_report_is_kept_without_its_shingles_and_read_in_both_forms(engine: En
     assert kept == replace(sent, shingles=b"")
 
 
+def test_a_sketch_knows_a_text_that_was_indented_anew_and_given_other_line_ends(engine: Engine) -> None:
+    rows = [b"total_%d = price(%d)" % (number, number) for number in range(80)]
+    files = [
+        SourceFile("a.js", b"\n".join(rows), "javascript"),
+        SourceFile("b.js", b"\r\n\t  ".join(rows), "javascript"),
+    ]
+    found = reports(engine, files)
+    assert len(found["a.js"].sketch) == 64
+    assert found["a.js"].sketch == found["b.js"].sketch
+
+
 def test_an_error_while_reading_files_reaches_the_caller(engine: Engine) -> None:
     def broken() -> Iterator[SourceFile]:
         yield SourceFile("a.py", SHELL, "python")

@@ -55,10 +55,10 @@ def test_a_name_that_every_file_has_proves_nothing() -> None:
     st.lists(st.text("abcdefgh", min_size=8, max_size=12), min_size=40, max_size=120, unique=True),
     st.integers(0, 39),
 )
-def test_a_sketch_survives_an_edit_and_indentation(lines: list[str], at: int) -> None:
-    edited = [f"    {line}" for line in lines]
+def test_a_sketch_survives_an_edit(lines: list[str], at: int) -> None:
+    edited = list(lines)
     edited[at] = "something else altogether"
-    old, new = (frozenset(sketch([line.strip().encode() for line in text])) for text in (lines, edited))
+    old, new = (frozenset(sketch([line.encode() for line in text])) for text in (lines, edited))
     assert len(old & new) >= 0.9 * len(old) - 1
 
 
