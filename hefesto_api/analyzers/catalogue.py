@@ -32,6 +32,11 @@ _TEST_PATH: Final = re.compile(
     r"(?:^|/)(?:(?:tests?|testing|__tests__)/|conftest\.py$|tests?\.py$|test_[^/]*\.py$|[^/]*_tests?\.(?:py|go)$"
     r"|[^/]*\.(?:test|spec)\.[jt]sx?$|[^/]*Tests?\.java$)"
 )
+# `vendor` alone is a word of trade, too: a shop's own package may be called so.
+_VENDORED_PATH: Final = re.compile(
+    r"(?:^|/)(?:(?:_vendor|vendored|third[_-]?party|node_modules|bower_components|site-packages)/"
+    r"|vendor/(?:.*/)?[^/]*\.(?:[cm]?js|go)$)"
+)
 
 
 def load(folder: Path, compiled: Path) -> list[RuleInfo]:
@@ -143,12 +148,20 @@ def is_test_path(path: str) -> bool:
     return _TEST_PATH.search(path) is not None
 
 
+def is_vendored_path(path: str) -> bool:
+    """Tell whether a relative path (with `/`) names others' code that is kept with one's own."""
+    return _VENDORED_PATH.search(path) is not None
+
+
 def in_context(found: Detection, path: str) -> Detection | None:
     """Weigh a detection by where it stands: in test code some rules say nothing, security weighs less.
 
-    None when the rule does not speak about test code; else the detection, for security one severity lower
+    None when the rule does not speak about test code, and for all but security in vendored code, which
+    nobody here will simplify; else the detection, for security in test code one severity lower
     (`metadata["context"]` says so).
     """
+    if found.analyzer is not Group.SECURITY and is_vendored_path(path):
+        return None
     if not is_test_path(path):
         return found
     if not RULES[found.rule_id].in_tests:

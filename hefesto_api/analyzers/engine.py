@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from hefesto_api.analyzers.base import Examination, SourceFile, ToolFailure
-from hefesto_api.analyzers.catalogue import is_test_path
+from hefesto_api.analyzers.catalogue import is_test_path, is_vendored_path
 from hefesto_api.analyzers.pool import ParserChild
 from hefesto_api.analyzers.registry import Thresholds, batch_tools
 from hefesto_api.analyzers.runs import HeadStart, Run
@@ -163,6 +163,8 @@ def content_key(file: SourceFile) -> ContentKey:
     traits = [file.language or "text"]
     if is_test_path(file.path):
         traits.append("test")
+    if is_vendored_path(file.path):
+        traits.append("vendored")
     name = file.path.rpartition("/")[2]
     if name in ("__init__.py", "conftest.py", "__main__.py"):
         traits.append(name)

@@ -132,6 +132,36 @@ def test_other_paths(path: str) -> None:
     assert not catalogue.is_test_path(path)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "static/js/vendor/jquery.js",
+        "vendor/github.com/pkg/errors/errors.go",
+        "pip/_vendor/urllib3/a.py",
+        "third_party/zlib/a.py",
+        "src/third-party/A.java",
+        "thirdparty/a.ts",
+    ],
+)
+def test_vendored_paths(path: str) -> None:
+    assert catalogue.is_vendored_path(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["vendor/models.py", "shop/vendor/prices.ts", "vendors/a.js", "vendor.js", "a/third_parties/b.py"]
+)
+def test_paths_of_ones_own_code(path: str) -> None:
+    assert not catalogue.is_vendored_path(path)
+
+
+def test_security_alone_is_reported_in_vendored_code() -> None:
+    for group in Group:
+        entry = next(one for one in RULES if one.analyzer is group)
+        found = catalogue.detection(entry.id, tool="t", line=1)
+        reported = catalogue.in_context(found, "web/vendor/lib.js")
+        assert reported == (found if group is Group.SECURITY else None)
+
+
 def test_security_weighs_less_in_test_code() -> None:
     entry = next(e for e in RULES if e.analyzer is Group.SECURITY and e.in_tests and e.severity == "HIGH")
     found = catalogue.detection(entry.id, tool="t", line=1)

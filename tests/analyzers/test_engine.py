@@ -217,6 +217,7 @@ def test_the_key_is_the_content_and_what_the_path_tells() -> None:
     assert key("a.py") != key("a.py", SHELL + b"\n")
     assert key("a.py") != key("tests/test_a.py")
     assert key("pkg/__init__.py") != key("pkg/a.py")
+    assert key("a.py") != key("third_party/a.py") != key("third_party/tests/a.py")
 
 
 def test_rules_that_mean_little_in_tests_weigh_less_there(engine: Engine) -> None:

@@ -36,6 +36,20 @@ def places(done: subprocess.CompletedProcess[str]) -> list[tuple[str, int]]:
 BOTH = [("pay/shell.py", 5), ("run.py", 2)]
 
 
+def test_of_vendored_code_only_what_endangers_is_reported(hefesto: Hefesto, tree: Path) -> None:
+    tangled = "function f(a) {\n" + "  if (a) { f(a) }\n" * 30 + "}\n"
+    key = 'const key = "AKIAQ3EGRPKWZ5J7XWTL"\n'
+    for folder in ("vendor", "own"):
+        (tree / folder).mkdir()
+        (tree / folder / "lib.js").write_text(tangled + key)
+    found = report(hefesto("analyze", ".", "--severity", "low", "--format", "json"))["findings"]
+    groups = {
+        folder: {one["analyzer"] for one in found if one["file"] == f"{folder}/lib.js"}
+        for folder in ("vendor", "own")
+    }
+    assert groups == {"vendor": {"security"}, "own": {"security", "complexity"}}
+
+
 @pytest.mark.parametrize(
     ("options", "status"),
     [
