@@ -20,6 +20,8 @@ BATCH_FILES = 24
 BATCH_BYTES = 64 << 10
 TASKS_WAITING = 80
 RESULTS_WAITING = 160
+LAST_BATCHES = 16  # when no more are left, a child gets the next only when it has less than this before it
+LAST_BYTES = 64 << 10
 LOOK_AGAIN = 0.2  # seconds between two looks at whether the run is to end
 
 _T = TypeVar("_T")
@@ -32,6 +34,7 @@ class Run:
         self._children = children
         self._prepared = tasks
         self._stopping = threading.Event()
+        self._all_prepared = threading.Event()
         self._error: BaseException | None = None
         self._tasks: queue.Queue[Sequence[Examination] | None] = queue.Queue(TASKS_WAITING)
         self._results: queue.Queue[Sequence[Result] | None] = queue.Queue(RESULTS_WAITING)
@@ -97,6 +100,7 @@ class Run:
         except BaseException as error:
             self._error = error
         finally:
+            self._all_prepared.set()
             for _ in self._children:
                 self._put(self._tasks, None)
 
@@ -111,14 +115,19 @@ class Run:
         finally:
             self._put(self._results, None)
 
-    def _more(self, wait: bool) -> Sequence[Examination] | None:
+    def _more(self, wait: bool, before: int) -> Sequence[Examination] | None:
         """Return the next batch of tasks, an empty one when there is none now; None at the end."""
         if self._stopping.is_set():
             return None
+        if not wait and before >= LAST_BYTES and self._is_ending():
+            return ()
         try:
             return self._tasks.get(wait, LOOK_AGAIN)
         except queue.Empty:
             return ()
+
+    def _is_ending(self) -> bool:
+        return self._all_prepared.is_set() and self._tasks.qsize() <= LAST_BATCHES
 
     def _put(self, target: queue.Queue[_T], item: _T) -> None:
         while not self._stopping.is_set():

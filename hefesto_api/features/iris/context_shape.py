@@ -107,7 +107,9 @@ class _Parser:
         try:
             self._child = self._child or ParserChild(Thresholds())
             batches = iter([[Examination(file, only_given=True)]])
-            ((_, packed),) = chain.from_iterable(self._child.examine(lambda _wait: next(batches, None)))
+            ((_, packed),) = chain.from_iterable(
+                self._child.examine(lambda _wait, _before: next(batches, None))
+            )
             return child.unpack(packed).structure
         except (HefestoError, OSError):
             return None
