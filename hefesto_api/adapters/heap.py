@@ -1,4 +1,4 @@
-"""The C library's heap: how many there are, however many threads."""
+"""The C library's heap: how many there are, however many threads, and what is kept in them."""
 
 from __future__ import annotations
 
@@ -24,3 +24,11 @@ def share() -> bool:
         return bool(ctypes.CDLL(None).mallopt(_M_ARENA_MAX, MOST_ARENAS))
     except (AttributeError, OSError, TypeError):  # another C library
         return False
+
+
+def fitted(data: bytes) -> bytes:
+    """Return the same bytes in no more memory than they need: for what stays.
+
+    orjson leaves a result in the buffer that it grew in: 537 bytes hold 4,104, and 53,007 hold 262,128.
+    """
+    return bytes(memoryview(data))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app, g, request
 from msgspec import Struct
 
+from hefesto_api.adapters import heap
 from hefesto_api.adapters.cache import Asked, Made, name_of, tags_of
 from hefesto_api.adapters.cache.entry import Entry
 from hefesto_api.storage import projects
@@ -114,7 +115,7 @@ def _made(
         return Made(response, None)
     headers = tuple((name, value) for name, value in response.headers if name in _TOLD)
     etag = conditional.digest(data)
-    entry = Entry(asked.name, tags, moment.head, made_at, etag, headers, data, moment.restarts)
+    entry = Entry(asked.name, tags, moment.head, made_at, etag, headers, heap.fitted(data), moment.restarts)
     return Made(response, entry)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 from flask import Blueprint, current_app, redirect
 
+from hefesto_api.adapters import heap
 from hefesto_api.web import assets, openapi
 from hefesto_api.web.envelope import Answer
 from hefesto_api.web.limits import unlimited
@@ -26,7 +27,7 @@ def openapi_json() -> Response:
     """Answer the OpenAPI document."""
     kept = current_app.extensions
     if _KEY not in kept:
-        kept[_KEY] = orjson.dumps(openapi.document(current_app))
+        kept[_KEY] = heap.fitted(orjson.dumps(openapi.document(current_app)))
     answer = Answer(kept[_KEY])
     answer.data_json = kept[_KEY]
     return answer

@@ -1,16 +1,18 @@
 """However many threads a process has, they share two heaps of the C library."""
 
-import ctypes
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+import orjson
+from hefesto_api.adapters import heap
+from tests import memory
 
 HEAPS = """
 import ctypes, sys, threading
 from hefesto_api.adapters import heap
+from tests import memory
 if sys.argv[2] == "share":
     assert heap.share() is (sys.argv[3] == "told")
 libc = ctypes.CDLL(None)
@@ -29,7 +31,7 @@ libc.malloc_info(0, file)
 libc.fclose(file)
 """
 
-pytestmark = pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_info"), reason="not the GNU C library")
+pytestmark = memory.needs_glibc
 
 
 def heaps(folder: Path, *words: str, **variables: str) -> int:
@@ -47,3 +49,10 @@ def test_threads_share_two_heaps(tmp_path: Path) -> None:
 
 def test_the_operators_word_counts(tmp_path: Path) -> None:
     assert 1 < heaps(tmp_path, "share", "", MALLOC_ARENA_MAX="4") <= 4
+
+
+def test_what_is_kept_takes_no_more_than_it_is_long() -> None:
+    written = orjson.dumps(["x" * 50] * 200)
+    assert memory.taken(written) > 2 * len(written), "it fits already: nobody needs `fitted` any more"
+    assert heap.fitted(written) == written
+    assert memory.taken(heap.fitted(written)) < 1.1 * len(written)

@@ -25,6 +25,7 @@ from hefesto_api.storage import projects
 from hefesto_api.storage.findings import pack_prints
 from hefesto_api.storage.generations import Moment
 from hefesto_api.web import compression
+from tests import memory
 from tests.access import SECRET_KEY, make_key
 from tests.adapters.test_limits import Redis
 from tests.answers import data_of
@@ -226,6 +227,15 @@ def test_a_kept_answer_counts_against_the_limits(make_app: Callable[..., Any], t
     answers = [client.get(f"{API}/projects", headers=key) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [200] * 4 + [429] * 2
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers[:4]] == ["3", "2", "1", "0"]
+
+
+@memory.needs_glibc
+def test_a_kept_answer_takes_no_more_memory_than_it_is_long(client: FlaskClient) -> None:
+    for number in range(30):
+        project(client, f"shop-{number}")
+    data_of(client.get(f"{API}/projects"))
+    (kept,) = client.application.extensions["hefesto"].answers.local._kept.values()
+    assert memory.taken(kept.data) < 1.1 * len(kept.data)
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "zstd", "identity"])
