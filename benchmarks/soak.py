@@ -101,7 +101,8 @@ def soak(service: Service, asked: argparse.Namespace) -> tuple[list[Sample], Cou
     try:
         while time.monotonic() - began < asked.minutes * 60:
             outcome = mixed.carry_out(service.port, mixed.requests(service.port, asked), 32)
-            statuses.update({str(status): count for (_, status), count in outcome.statuses.items()})
+            for (_, status), count in outcome.statuses.items():
+                statuses[str(status)] += count
             statuses["none"] += outcome.unanswered
     finally:
         over.set()
