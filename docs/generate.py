@@ -155,6 +155,11 @@ def _rules() -> str:
         *("# Rules", ""),
         "Generated from the catalogue. `hefesto explain RULE` says why a rule is there, with an example of",
         "what it reports and of what to write instead.",
+        "",
+        "Where code stands counts: in tests some rules say nothing, and security weighs one severity less;",
+        "of code kept from elsewhere (`third_party`, `_vendor`, `vendor` for JavaScript and Go and such)",
+        "security alone is reported; what a program wrote or minified is judged for neither complexity nor",
+        "smells. The functions of all of it are known.",
     ]
     for group in ("security", "complexity", "code_smells", "best_practices"):
         of_group = sorted(
