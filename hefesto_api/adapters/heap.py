@@ -29,6 +29,6 @@ def share() -> bool:
 def fitted(data: bytes) -> bytes:
     """Return the same bytes in no more memory than they need: for what stays.
 
-    orjson leaves a result in the buffer that it grew in: 537 bytes hold 4,104, and 53,007 hold 262,128.
+    orjson 3.13 leaves a result in the buffer that it grew in: 537 bytes hold 4,104, 53,007 hold 262,128.
     """
     return bytes(memoryview(data))
