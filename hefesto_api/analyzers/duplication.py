@@ -11,7 +11,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from hefesto_api.analyzers.catalogue import detection, is_test_path
+from hefesto_api.analyzers.catalogue import detection, is_test_path, is_vendored_path
 from hefesto_api.analyzers.shingles import MIN_LINES, WORD, Anchors, Shingles, anchors_of, lines_of, pack
 from hefesto_api.domain.finding import Severity
 
@@ -29,9 +29,7 @@ MAX_OTHERS: Final = 5
 MAX_DETECTIONS: Final = 50  # in one file
 NEIGHBOURS: Final = 3  # places of one anchor that each place is compared with: keeps a project linear
 
-_LEFT_OUT: Final = re.compile(
-    r"(?:^|/)(?:migrations|node_modules|vendor|vendored|_vendor|third_party|dist)/|\.min\.js$|_pb2(?:_grpc)?\.pyi?$"
-)
+_LEFT_OUT: Final = re.compile(r"(?:^|/)(?:migrations|vendor|dist)/|\.min\.js$|_pb2(?:_grpc)?\.pyi?$")
 
 
 class _Run(NamedTuple):
@@ -70,7 +68,7 @@ def duplicates(files: Mapping[str, tuple[bytes, FileStructure]]) -> dict[str, li
 
 
 def _is_compared(path: str) -> bool:
-    return not is_test_path(path) and _LEFT_OUT.search(path) is None
+    return not (is_test_path(path) or is_vendored_path(path) or _LEFT_OUT.search(path))
 
 
 def _places(anchors: Sequence[Anchors]) -> Iterable[list[tuple[int, int]]]:
